@@ -1,0 +1,1 @@
+//! Importers: Hugging Face folders to a cascade directory of GGUF files.

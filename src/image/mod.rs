@@ -1,0 +1,1 @@
+//! Pictures: PNG with its settings in it, and resampling.

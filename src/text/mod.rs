@@ -1,0 +1,1 @@
+//! Text: tokenizer, T5 encoder and embedding files.

@@ -1,0 +1,1 @@
+//! The U-Net: `UNet2DConditionModel` of diffusers as DeepFloyd IF configures it.
