@@ -1,0 +1,154 @@
+//! `imagen.json`, the manifest of a cascade: which files it consists of and how each stage samples.
+//!
+//! The JSON schema is `docs/imagen.schema.json`. Unknown fields are ignored so that newer models open in older
+//! programs; a missing required field is an error that names it. Checks of the values are in `manifest_checks.rs`.
+
+use super::{CascadeError, manifest_checks};
+use crate::diffusion::Thresholding;
+use serde::{Deserialize, Serialize};
+
+/// The manifest's file name in a model's folder.
+pub const MANIFEST_FILE: &str = "imagen.json";
+
+/// The format number that this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// A cascade: tokenizer, text encoder, and the stages in the order in which they run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Always [`FORMAT`].
+    pub format: u32,
+    pub name: String,
+    pub version: String,
+    /// SPDX identifier of the weights' licence.
+    pub license: String,
+    /// File name of the model card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<String>,
+    /// Prompts that show what the model can do.
+    #[serde(default)]
+    pub examples: Vec<String>,
+    pub tokenizer: TokenizerFile,
+    pub text_encoder: FileEntry,
+    pub stages: Vec<StageManifest>,
+}
+
+/// A file with what it must be: every byte is checked against it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// A plain name in the model's folder.
+    pub file: String,
+    /// Bytes.
+    pub size: u64,
+    /// 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The tokenizer and how prompts are brought to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenizerFile {
+    #[serde(flatten)]
+    pub file: FileEntry,
+    /// Tokens to which every prompt is padded or cut.
+    pub max_length: usize,
+    /// Strip and lower-case the prompt before it is tokenised, as DeepFloyd IF does.
+    #[serde(default)]
+    pub lowercase: bool,
+}
+
+/// One stage: a U-Net, its schedule, what it diffuses and what it is conditioned on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageManifest {
+    pub name: String,
+    /// Width and height of its pictures, in pixels.
+    pub image_size: u32,
+    pub weights: FileEntry,
+    /// The diffusers `config.json` of the U-Net, plus `patch_size`.
+    pub unet: serde_json::Value,
+    pub schedule: ScheduleConfig,
+    pub target: Target,
+    /// Null for a stage that starts from noise and text alone.
+    #[serde(default)]
+    pub conditioning: Option<Conditioning>,
+    pub defaults: StageDefaults,
+}
+
+/// Placeholder of the schedule.
+pub type ScheduleConfig = serde_json::Value;
+
+/// What a stage diffuses.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Target {
+    /// The picture itself, in [-1, 1].
+    Image,
+    /// r with picture = clamp(upsampled + scale · r, -1, 1).
+    Residual { scale: f32 },
+}
+
+/// How a super-resolution stage sees the picture of the stage before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conditioning {
+    pub upsample: Upsample,
+    /// Default noise level of the conditioning augmentation, a timestep of the schedule; 0 is no noise.
+    #[serde(default)]
+    pub aug_level: u32,
+    /// Lowest and highest level that the network was trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aug_levels: Option<[u32; 2]>,
+}
+
+/// The filter that brings the low-resolution picture to this stage's size, as torch's `interpolate` computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upsample {
+    Bicubic,
+    Bilinear,
+    BilinearAlignCorners,
+    Nearest,
+}
+
+/// Recommended settings of a stage; a request's own win over them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageDefaults {
+    pub sampler: String,
+    pub steps: u32,
+    /// Classifier-free guidance scale; 1 is none.
+    pub guidance: f32,
+    pub thresholding: Thresholding,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// [`CascadeError::Manifest`] for anything that is not JSON, lacks a required field (named), or holds a value
+    /// out of range.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, CascadeError> {
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| CascadeError::Manifest { reason: error.to_string() })?;
+        manifest.validate()?;
+        Ok(manifest)
+    }
+
+    /// The manifest as indented JSON that ends in a newline.
+    pub fn to_json(&self) -> Result<String, CascadeError> {
+        let json = serde_json::to_string_pretty(self);
+        json.map(|text| text + "\n").map_err(|error| CascadeError::Manifest { reason: error.to_string() })
+    }
+
+    /// Checks every value that serde cannot: names, sizes, ranges, the order of the stages.
+    pub fn validate(&self) -> Result<(), CascadeError> {
+        manifest_checks::check(self).map_err(|reason| CascadeError::Manifest { reason })
+    }
+
+    /// Every file of the model but the manifest and the card, in the order in which they are needed.
+    pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        [&self.tokenizer.file, &self.text_encoder].into_iter().chain(self.stages.iter().map(|stage| &stage.weights))
+    }
+
+    /// Bytes of all files together.
+    pub fn total_bytes(&self) -> u64 {
+        self.files().map(|file| file.size).sum()
+    }
+}

@@ -1,0 +1,104 @@
+//! Checks of a manifest's values. A manifest may come from anywhere: nothing in it is trusted with a path or a size.
+
+use super::manifest::{FORMAT, FileEntry, Manifest, StageManifest, Target};
+use crate::diffusion::Thresholding;
+use std::collections::BTreeSet;
+
+/// More than any published U-Net or text encoder in f32; a size beyond it is a mistake.
+const MAX_FILE_BYTES: u64 = 64 << 30;
+const MAX_STAGES: usize = 8;
+const MAX_IMAGE_SIZE: u32 = 4096;
+const MAX_TOKENS: usize = 4096;
+const MAX_STEPS: u32 = 100_000;
+
+/// Returns the first fault, in words that name the field.
+pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
+    if manifest.format != FORMAT {
+        return Err(format!(
+            "format is {}, this version reads {FORMAT}: convert the model again or update imagen-web",
+            manifest.format
+        ));
+    }
+    file("tokenizer", &manifest.tokenizer.file)?;
+    within("tokenizer.max_length", manifest.tokenizer.max_length, 1, MAX_TOKENS)?;
+    file("text_encoder", &manifest.text_encoder)?;
+    if let Some(card) = &manifest.card {
+        plain_name("card", card)?;
+    }
+    within("the number of stages", manifest.stages.len(), 1, MAX_STAGES)?;
+    let mut names = BTreeSet::new();
+    for entry in manifest.files() {
+        if !names.insert(&entry.file) {
+            return Err(format!("the file name {:?} is used twice", entry.file));
+        }
+    }
+    for (index, stage) in manifest.stages.iter().enumerate() {
+        check_stage(&format!("stages[{index}]"), stage)?;
+        let Some(before) = index.checked_sub(1).and_then(|before| manifest.stages.get(before)) else { continue };
+        if stage.conditioning.is_none() {
+            return Err(format!("stages[{index}].conditioning is missing: only the first stage goes without"));
+        }
+        if stage.image_size <= before.image_size {
+            return Err(format!(
+                "stages[{index}].image_size is {}, it must be larger than that of the stage before ({})",
+                stage.image_size, before.image_size
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_stage(at: &str, stage: &StageManifest) -> Result<(), String> {
+    within(&format!("{at}.image_size"), stage.image_size, 8, MAX_IMAGE_SIZE)?;
+    file(&format!("{at}.weights"), &stage.weights)?;
+    if let Target::Residual { scale } = stage.target {
+        within(&format!("{at}.target.scale"), scale, f32::MIN_POSITIVE, 100.0)?;
+        if stage.conditioning.is_none() {
+            return Err(format!("{at}.target is a residual, which needs {at}.conditioning"));
+        }
+    }
+    let defaults = &stage.defaults;
+    within(&format!("{at}.defaults.steps"), defaults.steps, 1, MAX_STEPS)?;
+    within(&format!("{at}.defaults.guidance"), defaults.guidance, 0.0, 100.0)?;
+    thresholding(&format!("{at}.defaults.thresholding"), defaults.thresholding)
+}
+
+/// Checks the ranges of a thresholding setting.
+pub(super) fn thresholding(at: &str, value: Thresholding) -> Result<(), String> {
+    match value {
+        Thresholding::None => Ok(()),
+        Thresholding::Static { max } => within(&format!("{at}.max"), max, 0.01, 1000.0),
+        Thresholding::Dynamic { quantile, max } => {
+            within(&format!("{at}.quantile"), quantile, 0.0, 1.0)?;
+            within(&format!("{at}.max"), max, 1.0, 1000.0)
+        }
+    }
+}
+
+fn file(at: &str, entry: &FileEntry) -> Result<(), String> {
+    plain_name(&format!("{at}.file"), &entry.file)?;
+    within(&format!("{at}.size"), entry.size, 1, MAX_FILE_BYTES)?;
+    let hexadecimal = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+    if entry.sha256.len() != 64 || !entry.sha256.bytes().all(hexadecimal) {
+        return Err(format!("{at}.sha256 must be 64 lower-case hexadecimal digits, got {:?}", entry.sha256));
+    }
+    Ok(())
+}
+
+/// A name without any way out of the model's folder, on every system and in a URL.
+fn plain_name(at: &str, name: &str) -> Result<(), String> {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
+    if name.is_empty() || name.len() > 200 || name.starts_with('.') || !name.chars().all(allowed) {
+        return Err(format!("{at} is {name:?}; it must be a plain file name of letters, digits, '.', '_' and '-'"));
+    }
+    Ok(())
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(what: &str, value: T, low: T, high: T) -> Result<(), String> {
+    // Written so that NaN is refused.
+    if value >= low && value <= high {
+        Ok(())
+    } else {
+        Err(format!("{what} must be between {low} and {high}, got {value}"))
+    }
+}

@@ -1,0 +1,120 @@
+//! Tests of the manifest: required and unknown fields, values out of range, any bytes.
+
+use super::{CascadeError, Manifest};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// A manifest of two stages that is in order.
+pub(super) fn sample() -> Value {
+    let file = |name: &str| json!({"file": name, "size": 100, "sha256": "ab".repeat(32)});
+    let schedule = json!({"kind": "squaredcos_cap_v2", "train_steps": 1000, "prediction": "v_prediction", "variance": "fixed_small",
+        "spacing": "trailing", "steps_offset": 0, "beta_start": 0.0001, "beta_end": 0.02});
+    json!({
+        "format": 1, "name": "tiny", "version": "1", "license": "MIT", "card": "README.md", "examples": ["a house"],
+        "tokenizer": {"file": "tokenizer.json", "size": 100, "sha256": "ab".repeat(32), "max_length": 40, "lowercase": true},
+        "text_encoder": file("text_encoder.gguf"),
+        "stages": [
+            {"name": "base", "image_size": 64, "weights": file("unet.gguf"), "unet": {}, "schedule": schedule,
+             "target": {"kind": "image"}, "conditioning": null,
+             "defaults": {"sampler": "ddim", "steps": 25, "guidance": 4.0,
+                          "thresholding": {"kind": "dynamic", "quantile": 0.95, "max": 1.5}}},
+            {"name": "super_res_1", "image_size": 256, "weights": file("super_res_1.gguf"), "unet": {}, "schedule": schedule,
+             "target": {"kind": "residual", "scale": 0.2},
+             "conditioning": {"upsample": "bicubic", "aug_level": 0, "aug_levels": [0, 199]},
+             "defaults": {"sampler": "ddim", "steps": 1, "guidance": 1.0, "thresholding": {"kind": "static", "max": 4.0}}},
+        ],
+    })
+}
+
+fn parse(value: &Value) -> Result<Manifest, CascadeError> {
+    Manifest::from_json(value.to_string().as_bytes())
+}
+
+/// The message of a manifest in which the value at `pointer` was replaced.
+fn message(pointer: &str, value: Value) -> String {
+    let mut manifest = sample();
+    *manifest.pointer_mut(pointer).unwrap() = value;
+    parse(&manifest).unwrap_err().to_string()
+}
+
+#[test]
+fn reads_and_writes_the_same() {
+    let manifest = parse(&sample()).unwrap();
+    assert_eq!(manifest.stages[1].image_size, 256);
+    assert_eq!(manifest.total_bytes(), 400);
+    assert_eq!(Manifest::from_json(manifest.to_json().unwrap().as_bytes()).unwrap(), manifest);
+}
+
+#[test]
+fn unknown_fields_are_ignored() {
+    let mut value = sample();
+    value["later"] = json!({"a": 1});
+    value["stages"][0]["later"] = json!([1, 2]);
+    parse(&value).unwrap();
+}
+
+#[test]
+fn a_missing_required_field_is_named() {
+    for (parent, field) in [
+        ("", "format"),
+        ("", "stages"),
+        ("", "text_encoder"),
+        ("/tokenizer", "max_length"),
+        ("/text_encoder", "sha256"),
+        ("/stages/0", "image_size"),
+        ("/stages/0", "weights"),
+        ("/stages/1/weights", "size"),
+        ("/stages/1/defaults", "guidance"),
+        ("/stages/1/conditioning", "upsample"),
+    ] {
+        let mut value = sample();
+        value.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+        let error = parse(&value).unwrap_err().to_string();
+        assert!(error.contains(&format!("missing field `{field}`")), "{parent}/{field}: {error}");
+    }
+}
+
+#[test]
+fn faults_are_named() {
+    for (pointer, value, expected) in [
+        ("/format", json!(2), "format is 2"),
+        ("/text_encoder/file", json!("../secret"), "text_encoder.file"),
+        ("/text_encoder/file", json!("/etc/passwd"), "plain file name"),
+        ("/text_encoder/file", json!("unet.gguf"), "used twice"),
+        ("/stages/0/weights/size", json!(u64::MAX), "stages[0].weights.size must be between"),
+        ("/stages/0/weights/sha256", json!("AB"), "stages[0].weights.sha256"),
+        ("/tokenizer/max_length", json!(0), "tokenizer.max_length must be between 1 and 4096, got 0"),
+        ("/stages", json!([]), "number of stages"),
+        ("/stages/1/image_size", json!(64), "stages[1].image_size is 64, it must be larger"),
+        ("/stages/1/conditioning", json!(null), "stages[1]"),
+        ("/stages/0/target", json!({"kind": "residual", "scale": 0.2}), "stages[0].target is a residual"),
+        ("/stages/0/defaults/steps", json!(0), "stages[0].defaults.steps"),
+        ("/stages/0/defaults/guidance", json!(1e9), "stages[0].defaults.guidance"),
+        ("/stages/0/defaults/thresholding/quantile", json!(1.5), "quantile must be between 0 and 1"),
+    ] {
+        let error = message(pointer, value);
+        assert!(error.contains(expected), "{pointer}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_an_error_or_a_checked_manifest(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+        if let Ok(manifest) = Manifest::from_json(&bytes) {
+            prop_assert!(manifest.validate().is_ok());
+        }
+    }
+
+    #[test]
+    fn a_damaged_manifest_never_panics(position in 0usize..2000, byte in any::<u8>(), cut in any::<bool>()) {
+        let mut bytes = sample().to_string().into_bytes();
+        let position = position % bytes.len();
+        bytes[position] = byte;
+        if cut {
+            bytes.truncate(position);
+        }
+        if let Ok(manifest) = Manifest::from_json(&bytes) {
+            prop_assert!(manifest.validate().is_ok());
+        }
+    }
+}
