@@ -1,5 +1,6 @@
 //! What can go wrong with a weights file.
 
+use super::BlockFormat;
 use thiserror::Error;
 
 /// An error while reading, checking or writing weights. Every variant names the file's part that is at fault.
@@ -7,12 +8,18 @@ use thiserror::Error;
 pub enum WeightsError {
     #[error("cannot read {name}: {reason}")]
     Read { name: String, reason: String },
+    #[error("cannot write {name}: {reason}")]
+    Write { name: String, reason: String },
     #[error("{name} is not a usable GGUF file: {reason}")]
     Malformed { name: String, reason: String },
     #[error("{name} ends early: {expected} bytes are needed, {actual} are there; download or convert it again")]
     Truncated { name: String, expected: u64, actual: u64 },
+    #[error("{name} has {actual} bytes, expected {expected}; download or convert it again")]
+    WrongSize { name: String, expected: u64, actual: u64 },
     #[error("{name} has the wrong SHA-256 ({actual}, expected {expected}); download or convert it again")]
     WrongHash { name: String, expected: String, actual: String },
+    #[error("{name} holds a model of kind \"{actual}\", expected \"{expected}\": is it the right file?")]
+    WrongArchitecture { name: String, expected: String, actual: String },
     #[error("tensor {tensor} is missing: {hint}")]
     MissingTensor { tensor: String, hint: String },
     #[error("tensor {tensor} has shape {actual:?}, expected {expected:?}: are these the weights of this network?")]
@@ -21,4 +28,29 @@ pub enum WeightsError {
     UnsupportedFormat { tensor: String, format: String },
     #[error("cancelled while loading")]
     Cancelled,
+}
+
+/// Bytes or values that do not suit a block format. [`FormatError::of`] adds which tensor they belong to.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FormatError {
+    #[error("ggml type {0} is not known")]
+    Unknown(u32),
+    #[error("{0} values cannot be converted")]
+    Unsupported(BlockFormat),
+    #[error("{length} {what} are not a whole number of {format} blocks")]
+    Ragged { format: BlockFormat, length: usize, what: &'static str },
+}
+
+impl FormatError {
+    /// The same error with the tensor's name.
+    pub fn of(self, tensor: &str) -> WeightsError {
+        let format = match self {
+            Self::Unknown(id) => format!("ggml type {id}"),
+            Self::Unsupported(format) => format.to_string(),
+            ragged @ Self::Ragged { .. } => {
+                return WeightsError::Malformed { name: format!("tensor {tensor}"), reason: ragged.to_string() };
+            }
+        };
+        WeightsError::UnsupportedFormat { tensor: tensor.to_owned(), format }
+    }
 }

@@ -1,5 +1,6 @@
 //! Block formats of GGUF tensors, as ggml defines them: how many values a block holds and in how many bytes.
 
+use super::FormatError;
 use std::fmt;
 
 /// How the values of a tensor are stored. Blocks run along a row.
@@ -37,6 +38,46 @@ impl BlockFormat {
             Self::Q4K => 144,
             Self::Q5K => 176,
             Self::Q6K => 210,
+        }
+    }
+
+    /// The format of ggml's type number, as GGUF stores it.
+    pub const fn from_ggml(id: u32) -> Result<Self, FormatError> {
+        Ok(match id {
+            0 => Self::F32,
+            1 => Self::F16,
+            2 => Self::Q4_0,
+            6 => Self::Q5_0,
+            8 => Self::Q8_0,
+            12 => Self::Q4K,
+            13 => Self::Q5K,
+            14 => Self::Q6K,
+            30 => Self::Bf16,
+            _ => return Err(FormatError::Unknown(id)),
+        })
+    }
+
+    /// ggml's type number.
+    pub const fn to_ggml(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::Q4_0 => 2,
+            Self::Q5_0 => 6,
+            Self::Q8_0 => 8,
+            Self::Q4K => 12,
+            Self::Q5K => 13,
+            Self::Q6K => 14,
+            Self::Bf16 => 30,
+        }
+    }
+
+    /// Bytes of a row of `columns` values, or `None` where the row is not a whole number of blocks.
+    pub const fn row_bytes(self, columns: usize) -> Option<usize> {
+        if columns.is_multiple_of(self.block_values()) {
+            (columns / self.block_values()).checked_mul(self.block_bytes())
+        } else {
+            None
         }
     }
 }

@@ -2,12 +2,33 @@
 //!
 //! Nothing here knows any network. A file is a [`Weights`]: its metadata, its tensors, and a [`Source`] of bytes.
 
+mod blocks;
+mod digest;
 mod error;
+mod file;
+#[cfg(not(target_arch = "wasm32"))]
+mod file_source;
 mod format;
+mod header;
+mod index;
+mod load;
+mod memory_source;
+mod metadata;
 mod source;
 mod tensor;
+#[cfg(test)]
+mod tests;
+mod writer;
 
-pub use error::WeightsError;
+pub use error::{FormatError, WeightsError};
+pub use file::Weights;
+#[cfg(not(target_arch = "wasm32"))]
+pub use file_source::FileSource;
 pub use format::BlockFormat;
+pub use index::WeightIndex;
+pub use load::load_module;
+pub use memory_source::MemorySource;
+pub use metadata::{Array, Metadata, Value};
 pub use source::Source;
 pub use tensor::{Piece, TensorInfo};
+pub use writer::{GgufBody, GgufWriter};

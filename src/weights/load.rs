@@ -1,0 +1,221 @@
+//! Loading a burn module by the paths of its parameters.
+//!
+//! A parameter's path in the module is the tensor's name in the checkpoint, with three differences that are settled
+//! here: burn calls the parameters of normalisations gamma and beta, keeps the weight of [`burn::nn::Linear`] as
+//! `[in, out]`, and has convolution weights as `[out, in, kh, kw]` where the file has rows `[out, kh·kw·in]`.
+//!
+//! The module is walked twice: once for what it wants, then, after the file has streamed by and each tensor was
+//! dequantised piece by piece into its own buffer, to put the buffers in. The random values that burn would initialise
+//! with are lazy and never computed.
+
+use super::{Piece, Weights, WeightsError};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use std::collections::{BTreeMap, HashMap};
+
+/// Fills every float parameter of `module` from the file. `rename` maps a parameter's path, such as
+/// `down_blocks.0.resnets.0.conv1.weight`, to the tensor's name in the file. Linear layers must have burn's default row
+/// layout.
+///
+/// # Errors
+/// [`WeightsError::MissingTensor`] and [`WeightsError::Shape`] name the tensor; all else as [`Weights::stream`].
+pub async fn load_module<M: Module>(
+    module: M,
+    weights: &mut Weights,
+    rename: &dyn Fn(&str) -> String,
+    device: &Device,
+) -> Result<M, WeightsError> {
+    let mut survey = Survey { path: Path::default(), rename, wanted: BTreeMap::new() };
+    module.visit(&mut survey);
+    let mut targets: HashMap<String, Vec<Target>> = HashMap::new();
+    for (path, want) in survey.wanted {
+        let Some(tensor) = weights.tensor(&want.tensor) else {
+            return Err(weights.missing(&want.tensor));
+        };
+        want.check(&tensor.shape)?;
+        targets.entry(want.tensor.clone()).or_default().push(Target { path, want, values: Vec::new() });
+    }
+    let names: std::collections::HashSet<String> = targets.keys().cloned().collect();
+    let mut scratch = Vec::new();
+    let mut visit = |piece: Piece<'_>| {
+        scratch.clear();
+        let name = &piece.tensor.name;
+        piece.tensor.format.dequantise(piece.bytes, &mut scratch).map_err(|error| error.of(name))?;
+        for target in targets.get_mut(name).into_iter().flatten() {
+            target.fill(&piece, &scratch);
+        }
+        Ok(())
+    };
+    weights.stream_where(&|name| names.contains(name), &mut visit).await?;
+    let values = targets.into_values().flatten().map(|target| (target.path, target.values)).collect();
+    Ok(module.map(&mut Filler { path: Path::default(), values, device }))
+}
+
+/// How a parameter's values lie in the file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    AsIs,
+    /// `[in, out]`, in the file `[out, in]`.
+    Transposed,
+    /// `[out, in, kh, kw]`, in the file `[out, kh·kw·in]`.
+    Convolution,
+}
+
+/// What one parameter needs.
+struct Want {
+    tensor: String,
+    shape: Vec<usize>,
+    layout: Layout,
+}
+
+impl Want {
+    fn check(&self, stored: &[usize]) -> Result<(), WeightsError> {
+        let expected = match (self.layout, self.shape.as_slice()) {
+            (Layout::Transposed, &[inputs, outputs]) => vec![outputs, inputs],
+            (Layout::Convolution, &[outputs, inputs, height, width]) => vec![outputs, height * width * inputs],
+            (_, shape) => shape.to_vec(),
+        };
+        if stored == expected {
+            return Ok(());
+        }
+        Err(WeightsError::Shape { tensor: self.tensor.clone(), expected, actual: stored.to_vec() })
+    }
+}
+
+/// A parameter's buffer while the file streams by.
+struct Target {
+    path: String,
+    want: Want,
+    values: Vec<f32>,
+}
+
+impl Target {
+    fn fill(&mut self, piece: &Piece<'_>, rows: &[f32]) {
+        let columns = piece.tensor.columns();
+        match (self.want.layout, self.want.shape.as_slice()) {
+            (Layout::Transposed, &[_, outputs]) => {
+                self.values.resize(outputs * columns, 0.0);
+                transpose(rows, columns, &mut self.values, outputs, piece.first_row);
+            }
+            (Layout::Convolution, &[_, inputs, height, width]) => {
+                let window = height * width;
+                self.values.reserve_exact(piece.tensor.rows() * columns - self.values.len());
+                for row in rows.chunks_exact(columns) {
+                    for input in 0..inputs {
+                        self.values.extend((0..window).map(|at| row[at * inputs + input]));
+                    }
+                }
+            }
+            _ => {
+                self.values.reserve_exact(piece.tensor.rows() * columns - self.values.len());
+                self.values.extend_from_slice(rows);
+            }
+        }
+    }
+}
+
+/// Writes rows of `columns` values into the columns of `out` from `first` on, in tiles that stay in the cache.
+fn transpose(rows: &[f32], columns: usize, out: &mut [f32], outputs: usize, first: usize) {
+    const TILE: usize = 32;
+    for (tile, rows) in rows.chunks(TILE * columns).enumerate() {
+        for start in (0..columns).step_by(TILE) {
+            for column in start..columns.min(start + TILE) {
+                let at = column * outputs + first + tile * TILE;
+                for (i, row) in rows.chunks_exact(columns).enumerate() {
+                    out[at + i] = row[column];
+                }
+            }
+        }
+    }
+}
+
+/// Where in the module the walk is.
+#[derive(Default)]
+struct Path {
+    names: Vec<String>,
+    containers: Vec<String>,
+}
+
+impl Path {
+    fn enter(&mut self, name: &str, container: &str) {
+        self.names.push(name.to_owned());
+        self.containers.push(container.to_owned());
+    }
+
+    fn exit(&mut self) {
+        self.names.pop();
+        self.containers.pop();
+    }
+
+    /// The path as the checkpoint writes it. The variant of an enum is no part of it.
+    fn name(&self) -> String {
+        let parts = self.names.iter().zip(&self.containers).filter(|(_, container)| !container.starts_with("Enum:"));
+        let mut names: Vec<&str> = parts.map(|(name, _)| name.as_str()).collect();
+        match names.last_mut() {
+            Some(last) if *last == "gamma" => *last = "weight",
+            Some(last) if *last == "beta" => *last = "bias",
+            _ => {}
+        }
+        names.join(".")
+    }
+
+    fn layout(&self, dimensions: usize) -> Layout {
+        match self.containers.last().map(String::as_str) {
+            Some("Struct:Linear") if dimensions == 2 => Layout::Transposed,
+            _ if dimensions == 4 => Layout::Convolution,
+            _ => Layout::AsIs,
+        }
+    }
+}
+
+/// Notes what the module wants, without touching the lazy values.
+struct Survey<'a> {
+    path: Path,
+    rename: &'a dyn Fn(&str) -> String,
+    wanted: BTreeMap<String, Want>,
+}
+
+impl ModuleVisitor for Survey<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.name();
+        let shape = param.lazy_shape().to_vec();
+        let want = Want { tensor: (self.rename)(&path), shape, layout: self.path.layout(D) };
+        self.wanted.insert(path, want);
+    }
+
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+}
+
+/// Puts the values in.
+struct Filler<'a> {
+    path: Path,
+    values: HashMap<String, Vec<f32>>,
+    device: &'a Device,
+}
+
+impl ModuleMapper for Filler<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // The survey saw every parameter that this walk sees.
+        let Some(values) = self.values.remove(&self.path.name()) else {
+            return param;
+        };
+        let data = TensorData::new(values, param.lazy_shape());
+        let tensor = Tensor::from_data(data, self.device);
+        let id = param.id;
+        param.transform_for_load(tensor, id)
+    }
+
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+}
