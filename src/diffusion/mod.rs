@@ -1,5 +1,25 @@
 //! Diffusion: noise schedules, samplers, guidance, thresholding and noise. Knows nothing of networks or devices.
+//!
+//! A sampler is a list of [`Step`]s, made once from a [`Schedule`] and a step count; [`update`] applies one of them.
+//! The networks' outputs and the pixels are planar `[images, channels, height, width]`, flattened.
 
+mod augment;
+mod error;
+mod grid;
+mod guidance;
+pub mod noise;
+mod samplers;
+mod schedule;
 mod step;
+mod threshold;
+mod update;
 
+pub use augment::augment;
+pub use error::DiffusionError;
+pub use grid::Spacing;
+pub use guidance::{guide, split_variance};
+pub use samplers::Sampler;
+pub use schedule::{Schedule, ScheduleConfig, ScheduleKind, Variance};
 pub use step::{NoiseScale, Prediction, Step, Thresholding};
+pub use threshold::{scales, threshold};
+pub use update::{predict_x0, update};

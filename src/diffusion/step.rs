@@ -8,9 +8,19 @@
 //! x0   = threshold(prediction(x, out, alpha, sigma))
 //! x'   = keep · x + denoised · x0 + previous · x0' + noise
 //! ```
-//! where `x0'` is the thresholded x0 of the step before.
+//! where `x0'` is the thresholded x0 of the step before: `update` keeps every step's x0 in place of it, and a run's
+//! first step has `previous` = 0, so that the memory needs no initial value. `x` on the right is the x that the network
+//! saw. Guidance mixes the predictions alone: a learned variance is the conditional rows'. Noise is independent of the
+//! rest and exists only where `noise` is not `None`:
+//!
+//! ```text
+//! noise = deviation · n                                                              Fixed(deviation)
+//! noise = exp(½ · (f · max_log + (1 − f) · min_log)) · n, f = (variance channel + 1) / 2   Learned
+//! ```
 
 use serde::{Deserialize, Serialize};
+
+use super::DiffusionError;
 
 /// What the network predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +44,27 @@ pub enum Thresholding {
     Static { max: f32 },
     /// s = the quantile of |x0| per image, kept in [1, max]; x0 clamped to ±s and divided by s.
     Dynamic { quantile: f32, max: f32 },
+}
+
+impl Thresholding {
+    /// Checks the ranges: a quantile in 0..=1 and a positive, finite maximum.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Thresholding`] names what is out of range.
+    pub fn check(self) -> Result<(), DiffusionError> {
+        let (quantile, max) = match self {
+            Self::None => return Ok(()),
+            Self::Static { max } => (0.0, max),
+            Self::Dynamic { quantile, max } => (quantile, max),
+        };
+        if !(0.0..=1.0).contains(&quantile) {
+            return Err(DiffusionError::Thresholding { what: "quantile", value: quantile, range: "0 to 1" });
+        }
+        if !(max > 0.0 && max.is_finite()) {
+            return Err(DiffusionError::Thresholding { what: "maximum", value: max, range: "a value above 0" });
+        }
+        Ok(())
+    }
 }
 
 /// How much fresh noise a step adds.

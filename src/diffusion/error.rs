@@ -1,0 +1,40 @@
+//! What can go wrong before or during sampling.
+
+use thiserror::Error;
+
+/// A request that no sampler can serve, or arrays that do not fit together.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum DiffusionError {
+    /// The step count is out of range.
+    #[error("{steps} steps cannot be sampled: choose 1 to {max}")]
+    Steps { steps: usize, max: usize },
+    /// The time grid is not strictly descending or leaves the training range.
+    #[error("no usable time grid of {steps} steps: {reason}; choose another number of steps or another spacing")]
+    Grid { steps: usize, reason: String },
+    /// The schedule's description makes no sense.
+    #[error("the noise schedule is not usable: {reason}")]
+    Schedule { reason: String },
+    /// A noise level beyond the schedule.
+    #[error("noise level {level} is out of range: choose 0 to {max}")]
+    Level { level: u32, max: u32 },
+    /// Not the name of a sampler.
+    #[error("unknown sampler \"{name}\": choose ddpm, ddim, ddim:ETA with ETA in 0..=1, or dpm++2m")]
+    UnknownSampler { name: String },
+    /// DDIM's share of fresh noise is out of range.
+    #[error("eta {eta} is out of range: choose 0 to 1")]
+    Eta { eta: f32 },
+    /// A thresholding that limits nothing or everything.
+    #[error("thresholding {what} {value} is out of range: choose {range}")]
+    Thresholding { what: &'static str, value: f32, range: &'static str },
+    /// An array of the wrong length.
+    #[error("{what} holds {actual} values, {expected} are needed")]
+    Length { what: &'static str, expected: usize, actual: usize },
+    /// A stochastic step without noise, or a learned variance without the network's variance channels.
+    #[error("this step needs {what}, and none was given")]
+    Missing { what: &'static str },
+}
+
+/// Checks that `what` holds as many values as expected.
+pub(super) fn expect_length(what: &'static str, expected: usize, actual: usize) -> Result<(), DiffusionError> {
+    if expected == actual { Ok(()) } else { Err(DiffusionError::Length { what, expected, actual }) }
+}

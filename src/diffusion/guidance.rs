@@ -1,0 +1,50 @@
+//! Classifier-free guidance (2207.12598) and the split of a network's output into mean and variance.
+
+use super::DiffusionError;
+use super::error::expect_length;
+
+/// uncond + scale · (cond − uncond): 1 is the conditional prediction, 0 the unconditional one.
+///
+/// Only the prediction is mixed, never the variance channels: split those off first with [`split_variance`].
+///
+/// # Errors
+/// [`DiffusionError::Length`] where both differ in length.
+pub fn guide(uncond: &[f32], cond: &[f32], scale: f32) -> Result<Vec<f32>, DiffusionError> {
+    expect_length("the conditional prediction", uncond.len(), cond.len())?;
+    Ok(uncond.iter().zip(cond).map(|(&uncond, &cond)| uncond + scale * (cond - uncond)).collect())
+}
+
+/// Splits an output `[images, 2·c, h, w]` into the prediction and the variance, `[images, c, h, w]` each.
+///
+/// # Errors
+/// [`DiffusionError::Length`] where the output does not split evenly.
+pub fn split_variance(out: &[f32], images: usize) -> Result<(Vec<f32>, Vec<f32>), DiffusionError> {
+    let half = out.len() / (2 * images.max(1));
+    expect_length("an output with variance channels", half * 2 * images.max(1), out.len())?;
+    let (mut mean, mut variance) = (Vec::with_capacity(out.len() / 2), Vec::with_capacity(out.len() / 2));
+    for image in out.chunks(2 * half.max(1)) {
+        let (first, second) = image.split_at(half);
+        mean.extend_from_slice(first);
+        variance.extend_from_slice(second);
+    }
+    Ok((mean, variance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guidance_extrapolates() {
+        assert_eq!(guide(&[0.0, 1.0], &[1.0, 0.0], 4.0), Ok(vec![4.0, -3.0]));
+        assert_eq!(guide(&[0.5], &[2.0], 1.0), Ok(vec![2.0]));
+        assert!(guide(&[0.5], &[2.0, 1.0], 1.0).is_err());
+    }
+
+    #[test]
+    fn variance_is_the_second_half_of_every_image() {
+        let out = [1.0, 2.0, -1.0, -2.0, 3.0, 4.0, -3.0, -4.0];
+        assert_eq!(split_variance(&out, 2), Ok((vec![1.0, 2.0, 3.0, 4.0], vec![-1.0, -2.0, -3.0, -4.0])));
+        assert!(split_variance(&out, 3).is_err());
+    }
+}

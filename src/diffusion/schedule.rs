@@ -1,0 +1,174 @@
+//! Noise schedules: how much signal is left at each training timestep.
+//!
+//! The betas are those of DDPM (2006.11239, linear), latent diffusion (scaled_linear) and Improved DDPM (2102.09672,
+//! squaredcos_cap_v2), computed in the precision that PyTorch computes them in, so that ᾱ has the same bits as the
+//! one that a checkpoint was trained with.
+
+use std::f64::consts::FRAC_PI_2;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DiffusionError, Prediction, Spacing};
+
+/// The shape of the betas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Equally spaced from beta_start to beta_end.
+    Linear,
+    /// Squares of equally spaced roots.
+    ScaledLinear,
+    /// ᾱ follows a squared cosine, betas at most 0.999. beta_start and beta_end are not used.
+    #[serde(rename = "squaredcos_cap_v2")]
+    SquaredCosCapV2,
+}
+
+/// The variance of DDPM's reverse step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variance {
+    /// The posterior's variance β̃.
+    #[default]
+    FixedSmall,
+    /// β itself.
+    FixedLarge,
+    /// The network's second half of the channels chooses between the logarithms of both.
+    LearnedRange,
+}
+
+/// A schedule as a manifest or a diffusers scheduler config describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScheduleConfig {
+    /// The shape of the betas.
+    pub kind: ScheduleKind,
+    /// Number of training timesteps, at least 1.
+    #[serde(default = "default_train_steps")]
+    pub train_steps: usize,
+    /// First beta, in (0, 1).
+    #[serde(default = "default_beta_start")]
+    pub beta_start: f64,
+    /// Last beta, in (0, 1).
+    #[serde(default = "default_beta_end")]
+    pub beta_end: f64,
+    /// What the network predicts.
+    pub prediction: Prediction,
+    /// Variance of DDPM's reverse step.
+    #[serde(default)]
+    pub variance: Variance,
+    /// How fewer steps are spread over the training timesteps.
+    #[serde(default)]
+    pub spacing: Spacing,
+    /// Added to every timestep of the leading spacing.
+    #[serde(default)]
+    pub steps_offset: u32,
+}
+
+fn default_train_steps() -> usize {
+    1000
+}
+
+fn default_beta_start() -> f64 {
+    1e-4
+}
+
+fn default_beta_end() -> f64 {
+    0.02
+}
+
+/// Longest schedule that is accepted; a manifest is not trusted with memory.
+const MAX_TRAIN_STEPS: usize = 100_000;
+
+/// A schedule with its cumulative products.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    config: ScheduleConfig,
+    alphas_cumprod: Vec<f32>,
+}
+
+impl Schedule {
+    /// Computes ᾱ for every training timestep.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Schedule`] where the number of timesteps or the betas are out of range.
+    pub fn new(config: &ScheduleConfig) -> Result<Self, DiffusionError> {
+        let unusable = |reason: String| Err(DiffusionError::Schedule { reason });
+        if !(1..=MAX_TRAIN_STEPS).contains(&config.train_steps) {
+            return unusable(format!("train_steps is {}, expected 1 to {MAX_TRAIN_STEPS}", config.train_steps));
+        }
+        for (name, beta) in [("beta_start", config.beta_start), ("beta_end", config.beta_end)] {
+            if !(beta > 0.0 && beta < 1.0) {
+                return unusable(format!("{name} is {beta}, expected a value between 0 and 1"));
+            }
+        }
+        let betas = betas(config);
+        let alphas_cumprod = cumulative_product(&betas);
+        // Samplers divide by ᾱ, by 1 − ᾱ and by differences of their logarithms.
+        let levels = || std::iter::once(1.0).chain(alphas_cumprod.iter().copied()).chain([0.0]);
+        if levels().zip(levels().skip(1)).any(|(before, after)| after >= before) {
+            return unusable("its betas are too small or too large for this many timesteps".to_owned());
+        }
+        Ok(Self { config: config.clone(), alphas_cumprod })
+    }
+
+    /// The description it was made from.
+    pub fn config(&self) -> &ScheduleConfig {
+        &self.config
+    }
+
+    /// ᾱ of every training timestep, `[train_steps]`, falling from almost 1 to almost 0.
+    pub fn alphas_cumprod(&self) -> &[f32] {
+        &self.alphas_cumprod
+    }
+
+    /// The timesteps of a run of `steps` steps, noisiest first.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Steps`] or [`DiffusionError::Grid`] where there is no such grid.
+    pub fn timesteps(&self, steps: usize) -> Result<Vec<u32>, DiffusionError> {
+        super::grid::timesteps(&self.config, steps, super::grid::End::Included)
+    }
+
+    /// ᾱ at a timestep of a checked grid; after the last one comes the clean picture, ᾱ = 1.
+    pub(super) fn alpha_bar(&self, timestep: Option<u32>) -> f32 {
+        timestep.and_then(|t| self.alphas_cumprod.get(t as usize).copied()).unwrap_or(1.0)
+    }
+}
+
+fn betas(config: &ScheduleConfig) -> Vec<f32> {
+    let steps = config.train_steps;
+    match config.kind {
+        ScheduleKind::Linear => linspace(config.beta_start as f32, config.beta_end as f32, steps),
+        ScheduleKind::ScaledLinear => {
+            let (start, end) = (libm::sqrt(config.beta_start), libm::sqrt(config.beta_end));
+            linspace(start as f32, end as f32, steps).into_iter().map(|root| root * root).collect()
+        }
+        ScheduleKind::SquaredCosCapV2 => {
+            let alpha_bar = |step: usize| {
+                let cos = libm::cos((step as f64 / steps as f64 + 0.008) / 1.008 * FRAC_PI_2);
+                cos * cos
+            };
+            (0..steps).map(|i| (1.0 - alpha_bar(i + 1) / alpha_bar(i)).min(0.999) as f32).collect()
+        }
+    }
+}
+
+/// As torch.linspace in f32: from both ends towards the middle.
+fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
+    if count == 1 {
+        return vec![start];
+    }
+    let step = (end - start) / (count - 1) as f32;
+    let value = |i: usize| if i < count / 2 { start + step * i as f32 } else { end - step * (count - 1 - i) as f32 };
+    (0..count).map(value).collect()
+}
+
+/// As torch.cumprod on the CPU: factors in f32, accumulated in f64, every product rounded to f32.
+fn cumulative_product(betas: &[f32]) -> Vec<f32> {
+    betas
+        .iter()
+        .scan(1.0f64, |product, &beta| {
+            *product *= f64::from(1.0 - beta);
+            Some(*product as f32)
+        })
+        .collect()
+}
