@@ -1,14 +1,22 @@
 //! The U-Net: `UNet2DConditionModel` of diffusers as DeepFloyd IF configures it.
 //!
 //! [`UNetConfig`] is diffusers' `config.json`; [`architecture`] spells it out block by block, and both executors are
-//! built from that: the burn module ([`UNet`]) and the GPU program ([`plan`]).
+//! built from that: the burn module ([`UNet`]) and the GPU program.
 
+mod activation;
 pub mod architecture;
+pub mod attention;
+pub mod block;
 mod config;
-mod embeddings;
+pub mod embeddings;
 mod error;
+mod model;
+mod norm;
 mod options;
+pub mod pooling;
+pub mod resnet;
 
 pub use config::{PerBlock, UNetConfig};
 pub use embeddings::sinusoidal;
 pub use error::UNetError;
+pub use model::{Conditioning, UNet};
