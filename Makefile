@@ -1,0 +1,92 @@
+# Every task of the project. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PROMPT ?= a red house on a hill at night
+OUT ?= out/picture.png
+PORT ?= 8080
+
+CARGO := cargo --locked
+BIN := node_modules/.bin
+WASM := www/pkg/imagen_web_bg.wasm
+RUST_SOURCES := $(shell find src shaders -name '*.rs' -o -name '*.wgsl') Cargo.toml Cargo.lock .cargo/config.toml
+PAGE_SOURCES := $(shell find www -type f -not -path '*/pkg/*') $(wildcard models/storybook/*) vite.config.ts package-lock.json
+
+# The kernels' tests run on Mesa's software Vulkan, so that they are the same everywhere; VK_ICD_FILENAMES overrides it.
+export VK_ICD_FILENAMES ?= $(shell scripts/lavapipe.sh)
+export PROMPT OUT
+
+.PHONY: help setup run image bench dist wasm test test-slow format check-format lint rust-test package page-check browser-test sizes clean
+
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: .tools/setup.stamp ## Get tools and packages (asks nothing, does nothing twice)
+
+.tools/setup.stamp: scripts/setup.sh scripts/wasm-env.sh package-lock.json Cargo.lock
+	scripts/setup.sh
+
+wasm: $(WASM) ## Compile the crate for the browser into www/pkg
+
+$(WASM): $(RUST_SOURCES) scripts/wasm.sh | setup
+	scripts/wasm.sh
+
+dist: dist/index.html ## Build the static site into dist/
+
+dist/index.html: $(WASM) $(PAGE_SOURCES)
+	$(BIN)/vite build
+	@$(MAKE) --no-print-directory sizes
+
+sizes: ## Print what a visitor downloads
+	@scripts/sizes.sh
+
+run: dist ## Build the page and serve it
+	@echo "Open http://localhost:$(PORT)/ (Ctrl+C stops the server)"
+	$(BIN)/vite preview --port $(PORT) --strictPort --logLevel warn
+
+image: ## Make a picture: make image PROMPT="a red house" OUT=house.png
+	@mkdir -p "$$(dirname "$$OUT")"
+	env -u VK_ICD_FILENAMES $(CARGO) run --quiet --bin imagen -- generate -p "$$PROMPT" -o "$$OUT"
+
+bench: ## Time the command line and the page on this machine
+	scripts/bench.sh
+
+# Cheap checks first, so that a slip is told in the first minute.
+test: setup check-format lint page-check rust-test package browser-test ## Run everything that CI runs
+	@echo "All checks passed."
+
+check-format: | setup
+	cargo fmt --check
+	$(BIN)/biome ci --error-on-warnings
+
+format: | setup ## Format Rust and TypeScript
+	cargo fmt
+	$(BIN)/biome check --write
+
+lint:
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+rust-test:
+	$(CARGO) test
+
+# The dry run compiles the package from what it would upload: a file that `include` forgets is an error here.
+package:
+	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}" $(CARGO) publish --dry-run --allow-dirty
+
+page-check: $(WASM)
+	$(BIN)/tsc --noEmit -p www
+	$(BIN)/tsc --noEmit -p tests/browser
+
+browser-test: dist
+	$(BIN)/playwright test -c tests/browser --grep-invert @slow
+
+test-slow: dist ## The tests that take minutes: 1024 in the browser, ignored Rust tests
+	$(CARGO) test -- --ignored
+	$(BIN)/playwright test -c tests/browser --grep @slow
+
+clean: ## Remove everything that was built (tools and packages stay)
+	rm -rf dist www/pkg out target/wasm32-unknown-unknown
+	cargo clean

@@ -1,0 +1,100 @@
+/**
+ * The page's side of the worker: starts it, talks to it, and replaces it when it does not listen.
+ *
+ * The networks run synchronously between two steps. On a CPU a step of the largest stage takes many seconds, in which
+ * no message is read; a cancel that is not answered soon ends the worker and starts another one, which is given the
+ * model's files that had already arrived.
+ */
+
+import type { DeviceChoice, FromWorker, GenerateRequest, ToWorker } from "./protocol.ts";
+
+/** How long a cancel may take before the worker is replaced. */
+const PATIENCE_MS = 1500;
+
+export class EngineClient {
+  readonly #folder: string;
+  readonly #device: DeviceChoice;
+  readonly #receive: (message: FromWorker) => void;
+  #files = new Map<string, Blob>();
+  #worker: Worker;
+  #deadline = 0;
+  #broken = false;
+
+  constructor(folder: string, device: DeviceChoice, receive: (message: FromWorker) => void) {
+    this.#folder = folder;
+    this.#device = device;
+    this.#receive = receive;
+    this.#worker = this.#start();
+  }
+
+  generate(request: GenerateRequest): void {
+    if (this.#broken) this.#restart();
+    this.#post({ kind: "generate", request });
+  }
+
+  cancel(): void {
+    if (this.#deadline) return;
+    this.#post({ kind: "cancel" });
+    this.#deadline = window.setTimeout(() => this.#replace(), PATIENCE_MS);
+  }
+
+  #restart(): void {
+    this.#worker.terminate();
+    this.#worker = this.#start();
+    this.#broken = false;
+  }
+
+  #replace(): void {
+    this.#deadline = 0;
+    this.#restart();
+    this.#receive({ kind: "cancelled" });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "imagen" });
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#handle(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#handle({ kind: "failed", message: workerFailure(event.message), fatal: true });
+    };
+    worker.postMessage({
+      kind: "open",
+      folder: this.#folder,
+      device: this.#device,
+      files: this.#files,
+    } satisfies ToWorker);
+    return worker;
+  }
+
+  #handle(message: FromWorker): void {
+    switch (message.kind) {
+      case "file":
+        this.#files.set(message.name, message.blob);
+        return;
+      case "forget":
+        this.#files.clear();
+        return;
+      case "failed":
+        this.#broken = message.fatal;
+        this.#settled();
+        break;
+      case "cancelled":
+      case "done":
+        this.#settled();
+    }
+    this.#receive(message);
+  }
+
+  #settled(): void {
+    window.clearTimeout(this.#deadline);
+    this.#deadline = 0;
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+}
+
+function workerFailure(reason: string | undefined): string {
+  return `The part of the page that computes has stopped${reason ? ` (${reason})` : ""}. Reload the page and try again.`;
+}

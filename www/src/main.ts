@@ -1,0 +1,225 @@
+/** The page: reads the form, sends requests to the worker, and shows what comes back. */
+
+import { EngineClient } from "./engine-client.ts";
+import { PictureView } from "./picture.ts";
+import { ProgressList } from "./progress-list.ts";
+import type { DeviceChoice, DeviceInfo, FromWorker, GenerateRequest, ModelCard, Progress } from "./protocol.ts";
+import { duration, megabytes } from "./rate.ts";
+import { StageSettingsForm } from "./stage-settings.ts";
+
+type State = "idle" | "loading" | "encoding" | "sampling" | "done" | "error";
+
+const app = element("app", HTMLElement);
+const prompt = element("prompt", HTMLTextAreaElement);
+const negative = element("negative", HTMLTextAreaElement);
+const seed = element("seed", HTMLInputElement);
+const generateButton = element("generate", HTMLButtonElement);
+const cancelButton = element("cancel", HTMLButtonElement);
+const error = element("error", HTMLElement);
+const status = element("status", HTMLElement);
+const notice = element("notice", HTMLElement);
+const picture = new PictureView(
+  element("picture", HTMLCanvasElement),
+  element("frame", HTMLElement),
+  element("download", HTMLAnchorElement),
+);
+
+let settings: StageSettingsForm | undefined;
+let progress: ProgressList | undefined;
+let running = false;
+let stage = 0;
+let started = 0;
+
+const folder = new URL("models/storybook/", document.baseURI).href;
+const engine = new EngineClient(folder, deviceChoice(), receive);
+
+/** `?device=gpu` or `?device=cpu` overrides what the page would choose. */
+function deviceChoice(): DeviceChoice {
+  const wanted = new URLSearchParams(location.search).get("device");
+  return wanted === "gpu" || wanted === "cpu" ? wanted : "auto";
+}
+
+function setState(state: State, text: string): void {
+  app.dataset.state = state;
+  app.setAttribute("aria-busy", String(running));
+  generateButton.disabled = running;
+  cancelButton.disabled = !running;
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function receive(message: FromWorker): void {
+  switch (message.kind) {
+    case "opened":
+      showModel(message.model);
+      showDevice(message.device);
+      if (!running && app.dataset.state === "loading") setState("idle", "");
+      break;
+    case "download":
+      if (running) progress?.download(message.done, message.total);
+      break;
+    case "progress":
+      if (running) showProgress(message.progress);
+      break;
+    case "picture":
+      picture.show(message.bitmap, message.size, message.finished);
+      break;
+    case "png":
+      picture.save(message.png, message.size);
+      break;
+    case "done":
+      stop("done", `Done in ${duration(performance.now() - started)}.`);
+      break;
+    case "cancelled":
+      if (running) stop("idle", "Cancelled.");
+      break;
+    case "failed":
+      stop("error", "");
+      error.textContent = message.message;
+  }
+}
+
+function showModel(model: ModelCard): void {
+  if (settings) return;
+  settings = new StageSettingsForm(bodyOf("stages"), element("stop", HTMLSelectElement), model);
+  progress = new ProgressList(element("progress", HTMLElement), model);
+  element("model", HTMLElement).textContent =
+    `Model: ${model.name} ${model.version}, ${megabytes(model.bytes)}, licence ${model.license}`;
+  const examples = element("examples", HTMLElement);
+  examples.hidden = model.examples.length === 0;
+  examples.querySelector("ul")?.replaceChildren(...model.examples.slice(0, 4).map(example));
+}
+
+function example(text: string): HTMLLIElement {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = text;
+  button.onclick = () => {
+    prompt.value = text;
+    prompt.focus();
+  };
+  const item = document.createElement("li");
+  item.append(button);
+  return item;
+}
+
+function showDevice({ kind, name, software, reason }: DeviceInfo): void {
+  const what =
+    kind === "cpu" ? "the CPU, in WebAssembly" : software ? `a GPU in software (${name})` : `the GPU (${name})`;
+  const line = element("device", HTMLElement);
+  line.dataset.device = kind;
+  line.textContent = `Runs on ${what}.${reason ? ` ${reason}` : ""}`;
+}
+
+function showProgress(event: Progress): void {
+  const now = performance.now();
+  switch (event.event) {
+    case "loading":
+      progress?.prepare(stage, "reading weights");
+      setState("loading", "Loading the model…");
+      break;
+    case "compiling":
+      progress?.prepare(stage, `preparing the GPU: ${event.done} of ${event.total}`);
+      setState("loading", "Preparing the GPU…");
+      break;
+    case "encoding":
+      setState("encoding", "Reading the prompt…");
+      break;
+    case "notice":
+      notice.hidden = false;
+      notice.textContent = event.message;
+      break;
+    case "stage_started":
+      stage = event.stage;
+      app.dataset.stage = String(event.image_size);
+      progress?.start(event.stage, event.steps, now);
+      setState("sampling", `Drawing at ${event.image_size} × ${event.image_size}…`);
+      break;
+    case "step":
+      progress?.step(event.stage, event.step, event.steps, now);
+      break;
+    case "stage_finished":
+      progress?.finish(event.stage);
+      stage = event.stage + 1;
+      break;
+    case "resumed":
+      notice.hidden = false;
+      notice.textContent = `The GPU was lost; the picture goes on at ${event.image_size} × ${event.image_size}.`;
+  }
+}
+
+function start(): void {
+  if (running) return;
+  const request = readRequest();
+  if (typeof request === "string") {
+    error.textContent = request;
+    setState("error", "");
+    return;
+  }
+  running = true;
+  stage = 0;
+  started = performance.now();
+  error.textContent = "";
+  notice.hidden = true;
+  delete app.dataset.stage;
+  picture.begin(request.prompt, request.seed);
+  progress?.reset(request.stages.length);
+  setState("loading", "Loading the model…");
+  engine.generate(request);
+}
+
+function stop(state: State, text: string): void {
+  running = false;
+  setState(state, text);
+}
+
+function cancel(): void {
+  if (!running || cancelButton.disabled) return;
+  cancelButton.disabled = true;
+  status.textContent = "Cancelling…";
+  engine.cancel();
+}
+
+/** What the form asks for, or what is wrong with it. */
+function readRequest(): GenerateRequest | string {
+  const text = prompt.value.trim();
+  if (text === "") {
+    prompt.focus();
+    return "Write a prompt first: say what the picture should show.";
+  }
+  const number = seed.valueAsNumber;
+  if (!Number.isSafeInteger(number) || number < 0) return "The seed must be a whole number from 0 up.";
+  const stages = settings?.read() ?? [];
+  if (typeof stages === "string") return stages;
+  return { prompt: text, negativePrompt: negative.value.trim(), seed: number, stages };
+}
+
+function rollSeed(): void {
+  seed.value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
+}
+
+function bodyOf(table: string): HTMLTableSectionElement {
+  return element(table, HTMLTableElement).tBodies[0] ?? element(table, HTMLTableElement).createTBody();
+}
+
+function element<T extends HTMLElement>(id: string, type: new () => T): T {
+  const found = document.getElementById(id);
+  if (!(found instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
+  return found;
+}
+
+element("form", HTMLFormElement).onsubmit = (event) => {
+  event.preventDefault();
+  start();
+};
+cancelButton.onclick = cancel;
+element("dice", HTMLButtonElement).onclick = rollSeed;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    start();
+  } else if (event.key === "Escape") {
+    cancel();
+  }
+});
+rollSeed();
