@@ -1,1 +1,23 @@
 //! One file per operation: its builder method, its choice of variant and tile, and its test.
+
+mod activation;
+mod attention;
+mod conv;
+mod group_norm;
+mod layer_norm;
+mod linear;
+mod mean_tokens;
+mod pack;
+mod predict_x0;
+mod resample;
+mod rms_norm;
+mod sampler_update;
+mod threshold;
+
+pub use activation::{ACTIVATION_WGSL, Activation, Norm};
+pub use attention::Attention;
+pub use conv::Conv;
+pub use group_norm::GroupNorm;
+pub use linear::Linear;
+pub use resample::Resample;
+pub use sampler_update::SamplerUpdate;

@@ -1,5 +1,17 @@
 //! A network compiled into a flat list of dispatches.
 
+mod builder;
+mod compile;
+mod description;
+mod dispatch;
+mod lifetime;
+mod run;
+mod step;
 mod tensor;
 
+pub use builder::PlanBuilder;
+pub use description::{PlanDescription, Progress};
+pub use dispatch::{Binding, Dispatch, Kernel, split};
+pub use run::Plan;
+pub use step::{STEP_WGSL, StepParams};
 pub use tensor::{Shape, Tensor};

@@ -1,0 +1,108 @@
+//! Waiting for the GPU: natively by polling, in a browser by the event loop.
+
+use super::{Buffer, Device, locked};
+use crate::gpu::GpuError;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+/// A value that a callback delivers once.
+#[derive(Debug)]
+struct Delivery<T>(Arc<Mutex<(Option<T>, Option<Waker>)>>);
+
+impl<T> Delivery<T> {
+    /// The future and the function that completes it.
+    fn new() -> (Self, impl FnOnce(T)) {
+        let slot = Arc::new(Mutex::new((None, None::<Waker>)));
+        let other = Arc::clone(&slot);
+        let deliver = move |value| {
+            let mut slot = locked(&other);
+            slot.0 = Some(value);
+            if let Some(waker) = slot.1.take() {
+                waker.wake();
+            }
+        };
+        (Self(slot), deliver)
+    }
+}
+
+impl<T> Future for Delivery<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let mut slot = locked(&self.0);
+        match slot.0.take() {
+            Some(value) => Poll::Ready(value),
+            None => {
+                slot.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Device {
+    /// Waits until everything submitted so far is done.
+    ///
+    /// # Errors
+    /// The device is lost, or earlier work was rejected.
+    pub async fn finished(&self) -> Result<(), GpuError> {
+        self.check()?;
+        let (done, deliver) = Delivery::new();
+        self.queue.on_submitted_work_done(move || deliver(()));
+        self.poll()?;
+        done.await;
+        self.check()
+    }
+
+    /// The values in the first `bytes` bytes of a mappable buffer, once all submitted work is done.
+    pub(crate) async fn read_mapped(&self, buffer: &Buffer, bytes: u64) -> Result<Vec<f32>, GpuError> {
+        self.check()?;
+        self.shared.readbacks.fetch_add(1, Ordering::Relaxed);
+        let (mapped, deliver) = Delivery::new();
+        let slice = buffer.wgpu().slice(..bytes);
+        slice.map_async(wgpu::MapMode::Read, deliver);
+        self.poll()?;
+        let rejected = |message: String| GpuError::Validation { what: "a readback".to_owned(), message };
+        if let Err(error) = mapped.await {
+            self.check()?;
+            return Err(rejected(error.to_string()));
+        }
+        let view = slice.get_mapped_range().map_err(|error| rejected(error.to_string()))?;
+        let values = bytemuck::pod_collect_to_vec::<u8, f32>(&view);
+        drop(view);
+        buffer.wgpu().unmap();
+        self.check()?;
+        Ok(values)
+    }
+
+    /// Natively, callbacks run only while the device is polled; a browser calls them by itself.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn poll(&self) -> Result<(), GpuError> {
+        match self.device.poll(wgpu::PollType::wait_indefinitely()) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.check()?;
+                Err(GpuError::Lost { reason: error.to_string() })
+            }
+        }
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature as natively")]
+    const fn poll(&self) -> Result<(), GpuError> {
+        Ok(())
+    }
+
+    /// Lets go of the memory that queued writes take, which natively is kept until the next submit is done.
+    pub(crate) fn flush_writes(&self) -> Result<(), GpuError> {
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            self.submit([]);
+            self.poll()?;
+        }
+        Ok(())
+    }
+}

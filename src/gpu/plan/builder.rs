@@ -1,0 +1,219 @@
+//! Records a network's operations; needs no device.
+
+use super::{Binding, Dispatch, PlanDescription, Shape, Tensor, lifetime};
+use crate::gpu::GpuError;
+use crate::gpu::weights::{Layout, Weight};
+use crate::weights::WeightIndex;
+use std::collections::BTreeMap;
+
+/// A dispatch and the phase that it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    pub phase: usize,
+    pub dispatch: Dispatch,
+}
+
+/// Builds a plan, one method per operation (each in its file under `gpu/kernels`).
+///
+/// Operations go to the current phase. Phases run one by one, each as often as the caller likes, in the order in which
+/// they were first named; recording may go back to an earlier phase.
+#[derive(Debug)]
+pub struct PlanBuilder {
+    weights: WeightIndex,
+    limits: wgpu::Limits,
+    phases: Vec<&'static str>,
+    phase: usize,
+    recorded: Vec<Recorded>,
+    shapes: Vec<Shape>,
+    inputs: BTreeMap<String, Tensor>,
+    outputs: BTreeMap<String, Tensor>,
+    used: BTreeMap<String, Layout>,
+}
+
+impl PlanBuilder {
+    /// A builder for networks whose weights are listed in `weights`, for devices with `limits`. The first phase is
+    /// "step" unless [`Self::phase`] names another before anything is recorded.
+    pub fn new(weights: &WeightIndex, limits: &wgpu::Limits) -> Self {
+        Self {
+            weights: weights.clone(),
+            limits: limits.clone(),
+            phases: vec!["step"],
+            phase: 0,
+            recorded: Vec::new(),
+            shapes: Vec::new(),
+            inputs: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            used: BTreeMap::new(),
+        }
+    }
+
+    /// Records into this phase from now on. Returns the phase before, to go back to.
+    pub fn phase(&mut self, name: &'static str) -> &'static str {
+        let before = self.phases[self.phase];
+        if self.recorded.is_empty() && self.phases.len() == 1 {
+            self.phases[0] = name;
+        }
+        self.phase = self.phases.iter().position(|&phase| phase == name).unwrap_or_else(|| {
+            self.phases.push(name);
+            self.phases.len() - 1
+        });
+        before
+    }
+
+    /// A tensor that the caller fills with [`super::Plan::write`]; zero before that. It lives as long as the plan, so
+    /// it may also be updated in place as state that is carried from one run to the next.
+    ///
+    /// # Errors
+    /// A tensor that the device cannot bind, or a second input of that name with another shape.
+    pub fn input(&mut self, name: &str, shape: Shape) -> Result<Tensor, GpuError> {
+        if let Some(&known) = self.inputs.get(name) {
+            return if known.shape == shape {
+                Ok(known)
+            } else {
+                Err(GpuError::shape("input", format!("{name} is {:?} and cannot be {shape:?} too", known.shape)))
+            };
+        }
+        let tensor = self.tensor(shape)?;
+        self.inputs.insert(name.to_owned(), tensor);
+        Ok(tensor)
+    }
+
+    /// Names a tensor that the caller reads with [`super::Plan::read`].
+    pub fn output(&mut self, name: &str, tensor: Tensor) {
+        self.outputs.insert(name.to_owned(), tensor);
+    }
+
+    /// The device limits that the plan is built for.
+    pub const fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    /// True when the weights file has this tensor.
+    pub fn has_weight(&self, name: &str) -> bool {
+        self.weights.contains(name)
+    }
+
+    /// The shape of a weight, outermost dimension first.
+    ///
+    /// # Errors
+    /// The weight is missing.
+    pub fn weight_shape(&self, name: &str) -> Result<&[usize], GpuError> {
+        match self.weights.get(name) {
+            Some((shape, _)) => Ok(shape),
+            None => Err(GpuError::MissingWeight { tensor: name.to_owned() }),
+        }
+    }
+
+    /// A new tensor, to be written by the operation that asks for it.
+    ///
+    /// # Errors
+    /// A tensor that the device cannot bind.
+    pub(crate) fn tensor(&mut self, shape: Shape) -> Result<Tensor, GpuError> {
+        let available = self.binding_limit();
+        if shape.bytes() > available {
+            return Err(GpuError::Limit {
+                what: format!("an activation of shape {shape:?}"),
+                needed: shape.bytes(),
+                available,
+            });
+        }
+        if shape.values() == 0 {
+            return Err(GpuError::shape("tensor", format!("{shape:?} is empty")));
+        }
+        let id = self.shapes.len() as u32;
+        self.shapes.push(shape);
+        Ok(Tensor { id, shape })
+    }
+
+    /// A weight with the given rows and columns.
+    ///
+    /// # Errors
+    /// The weight is missing, has another shape, or is stored in a format that the kernels do not read.
+    pub(crate) fn weight(&mut self, name: &str, rows: u32, columns: u32) -> Result<Weight, GpuError> {
+        let weight = self.any_weight(name)?;
+        if (weight.layout.rows, weight.layout.columns) == (rows, columns) {
+            return Ok(weight);
+        }
+        Err(GpuError::WeightShape {
+            tensor: name.to_owned(),
+            expected: vec![rows as usize, columns as usize],
+            actual: self.weight_shape(name)?.to_vec(),
+        })
+    }
+
+    /// A weight of whatever shape; a vector counts as one row.
+    ///
+    /// # Errors
+    /// The weight is missing or is stored in a format that the kernels do not read.
+    pub(crate) fn any_weight(&mut self, name: &str) -> Result<Weight, GpuError> {
+        let Some((shape, format)) = self.weights.get(name) else {
+            return Err(GpuError::MissingWeight { tensor: name.to_owned() });
+        };
+        let layout = Layout::new(name, shape, format, self.binding_limit())?;
+        self.used.insert(name.to_owned(), layout.clone());
+        Ok(Weight { name: name.to_owned(), layout })
+    }
+
+    /// A vector of `length` values (a bias, the scale of a norm): F32 on the GPU, in one slab. A weight of shape
+    /// `[1, length]` serves too if it is stored as F32.
+    ///
+    /// # Errors
+    /// As [`Self::weight`].
+    pub(crate) fn vector(&mut self, name: &str, length: u32) -> Result<Weight, GpuError> {
+        let weight = self.weight(name, 1, length)?;
+        if weight.layout.format != crate::gpu::weights::GpuFormat::F32 {
+            return Err(GpuError::shape("vector", format!("{name} must be one-dimensional or F32")));
+        }
+        Ok(weight)
+    }
+
+    /// Appends a dispatch to the current phase.
+    ///
+    /// # Errors
+    /// More workgroups or storage buffers than the device allows, or a buffer bound read-only and writable at once.
+    pub(crate) fn record(&mut self, dispatch: Dispatch) -> Result<(), GpuError> {
+        let available = self.limits.max_compute_workgroups_per_dimension;
+        if let Some(&count) = dispatch.workgroups.iter().find(|&&count| count > available) {
+            let what = format!("the workgroups of {}", dispatch.kernel.name);
+            return Err(GpuError::Limit { what, needed: count.into(), available: available.into() });
+        }
+        let storage = dispatch.bindings.iter().filter(|binding| **binding != Binding::Step).count() as u32;
+        if storage > self.limits.max_storage_buffers_per_shader_stage {
+            return Err(GpuError::Limit {
+                what: format!("the storage buffers of {}", dispatch.kernel.name),
+                needed: storage.into(),
+                available: self.limits.max_storage_buffers_per_shader_stage.into(),
+            });
+        }
+        for (index, binding) in dispatch.bindings.iter().enumerate() {
+            let (Binding::Write(tensor) | Binding::Update(tensor)) = binding else { continue };
+            let again = dispatch.bindings.iter().enumerate().any(|(other, binding)| {
+                other != index
+                    && matches!(binding, Binding::Read(t) | Binding::Write(t) | Binding::Update(t) if t.id == tensor.id)
+            });
+            if again {
+                return Err(GpuError::shape(dispatch.kernel.name, "a tensor is both an input and an output"));
+            }
+        }
+        self.recorded.push(Recorded { phase: self.phase, dispatch });
+        Ok(())
+    }
+
+    /// The largest storage binding.
+    pub(crate) fn binding_limit(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
+    /// Assigns buffers and ends the recording.
+    ///
+    /// # Errors
+    /// A tensor that is read before anything writes it.
+    pub fn finish(self) -> Result<PlanDescription, GpuError> {
+        let Self { phases, mut recorded, shapes, inputs, outputs, used, limits, .. } = self;
+        recorded.sort_by_key(|entry| entry.phase);
+        let kept: Vec<u32> = inputs.values().chain(outputs.values()).map(|tensor| tensor.id).collect();
+        let given: Vec<u32> = inputs.values().map(|tensor| tensor.id).collect();
+        let assignment = lifetime::assign(&recorded, &shapes, &given, &kept)?;
+        Ok(PlanDescription::new(phases, recorded, shapes, inputs, outputs, used, assignment, &limits))
+    }
+}

@@ -1,0 +1,81 @@
+//! Which tensors may share a buffer.
+//!
+//! A tensor lives from the first dispatch that writes it to the last that reads it, both included, so that an input
+//! and an output of one dispatch never share. Inputs, outputs and what crosses phases live through the whole plan:
+//! phases are replayed in any number. The tensors are placed largest first, each into the first buffer in which no
+//! tensor lives at the same time ("greedy by size": Pisarchyk and Lee, 2020, arXiv:2001.03288); a buffer is as large
+//! as its first tensor.
+
+use super::builder::Recorded;
+use super::{Binding, Shape};
+use crate::gpu::GpuError;
+
+/// Buffers of a plan and the buffer of every tensor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Assignment {
+    /// Bytes of each buffer: multiples of 16.
+    pub buffers: Vec<u64>,
+    /// The buffer of each tensor; none where nothing uses the tensor.
+    pub of: Vec<Option<usize>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    first: usize,
+    last: usize,
+    phase: usize,
+    crosses: bool,
+}
+
+/// Assigns buffers. `given` tensors hold values before the plan runs, `kept` ones live through the whole plan.
+pub(super) fn assign(
+    recorded: &[Recorded],
+    shapes: &[Shape],
+    given: &[u32],
+    kept: &[u32],
+) -> Result<Assignment, GpuError> {
+    let mut lives: Vec<Option<Life>> = vec![None; shapes.len()];
+    for (index, Recorded { phase, dispatch }) in recorded.iter().enumerate() {
+        for binding in &dispatch.bindings {
+            let (tensor, reads) = match binding {
+                Binding::Read(tensor) | Binding::Update(tensor) => (tensor, true),
+                Binding::Write(tensor) => (tensor, false),
+                Binding::Weight { .. } | Binding::Step | Binding::Empty => continue,
+            };
+            let life = &mut lives[tensor.id as usize];
+            if reads && life.is_none() && !given.contains(&tensor.id) {
+                let message = format!("a tensor of shape {:?} is read before anything writes it", tensor.shape);
+                return Err(GpuError::shape(dispatch.kernel.name, message));
+            }
+            let life = life.get_or_insert(Life { first: index, last: index, phase: *phase, crosses: false });
+            life.last = index;
+            life.crosses |= life.phase != *phase;
+        }
+    }
+    let end = recorded.len();
+    for &id in kept {
+        lives[id as usize] = Some(Life { first: 0, last: end, phase: 0, crosses: true });
+    }
+    let mut order: Vec<(usize, Life)> =
+        lives.iter().enumerate().filter_map(|(id, life)| Some((id, (*life)?))).collect();
+    for (_, life) in &mut order {
+        if life.crosses {
+            (life.first, life.last) = (0, end);
+        }
+    }
+    order.sort_by_key(|&(id, life)| (std::cmp::Reverse(shapes[id].bytes()), life.first, id));
+    let mut result = Assignment { buffers: Vec::new(), of: vec![None; shapes.len()] };
+    let mut tenants: Vec<Vec<Life>> = Vec::new();
+    for (id, life) in order {
+        let free =
+            tenants.iter().position(|tenants| tenants.iter().all(|t| t.last < life.first || life.last < t.first));
+        let buffer = free.unwrap_or_else(|| {
+            tenants.push(Vec::new());
+            result.buffers.push(shapes[id].bytes().next_multiple_of(16));
+            tenants.len() - 1
+        });
+        tenants[buffer].push(life);
+        result.of[id] = Some(buffer);
+    }
+    Ok(result)
+}

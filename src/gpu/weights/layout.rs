@@ -1,0 +1,162 @@
+//! How a weight lies in GPU buffers.
+//!
+//! A file's blocks (34 bytes for Q8_0) are not multiples of four bytes, so their parts are split into two planes in
+//! one buffer: first the quants of all rows, then the scales of all rows. Rows start on 16-byte boundaries of the
+//! quants plane. A weight larger than a storage binding is cut into slabs along `out`, one buffer each.
+
+use crate::gpu::GpuError;
+use crate::weights::BlockFormat;
+
+/// Formats that the kernels read; the number is the `FORMAT` constant of `shaders/weights.wgsl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum GpuFormat {
+    F32 = 0,
+    F16 = 1,
+    /// 32 signed bytes and one f16 scale.
+    Q8_0 = 2,
+    /// 32 nibbles and one f16 scale; byte j holds value j (low) and value j + 16 (high), each minus 8.
+    Q4_0 = 3,
+}
+
+/// The place of every value of one weight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub format: GpuFormat,
+    /// Rows (`out`), over all slabs.
+    pub rows: u32,
+    /// Values of a row.
+    pub columns: u32,
+    /// 32-bit words from one row of the quants plane to the next; a multiple of 4.
+    pub row_words: u32,
+    /// 32-bit words from one row of the scales plane to the next; 0 where the format has no scales.
+    pub scale_words: u32,
+    /// Rows of every slab but the last, which holds the rest.
+    pub slab_rows: u32,
+}
+
+impl Layout {
+    /// The layout of a tensor with this shape (`out` first) for devices that bind at most `binding` bytes.
+    ///
+    /// One-dimensional tensors (norms, biases) are always F32 on the GPU, whatever the file holds; BF16 becomes F32.
+    ///
+    /// # Errors
+    /// A format that the kernels do not read, or a single row beyond the limit.
+    pub fn new(name: &str, shape: &[usize], format: BlockFormat, binding: u64) -> Result<Self, GpuError> {
+        let unsupported = || GpuError::UnsupportedFormat { tensor: name.to_owned(), format };
+        let columns = shape.last().copied().unwrap_or(1);
+        let rows: usize = shape[..shape.len().saturating_sub(1)].iter().product();
+        let too_large = |needed: usize| GpuError::Limit {
+            what: format!("tensor {name}"),
+            needed: needed as u64,
+            available: u64::from(u32::MAX),
+        };
+        let words_of = |columns: usize| -> Result<u32, GpuError> {
+            u32::try_from(columns).ok().filter(|&c| c < 1 << 28).ok_or_else(|| too_large(columns))
+        };
+        let (columns, rows) = (words_of(columns)?, words_of(rows)?);
+        let format = match format {
+            _ if shape.len() <= 1 && matches!(format, BlockFormat::F16 | BlockFormat::Bf16) => GpuFormat::F32,
+            BlockFormat::F32 | BlockFormat::Bf16 => GpuFormat::F32,
+            BlockFormat::F16 => GpuFormat::F16,
+            BlockFormat::Q8_0 if columns.is_multiple_of(32) && shape.len() > 1 => GpuFormat::Q8_0,
+            BlockFormat::Q4_0 if columns.is_multiple_of(32) && shape.len() > 1 => GpuFormat::Q4_0,
+            _ => return Err(unsupported()),
+        };
+        let blocks = columns.div_ceil(32);
+        let (row_words, scale_words) = match format {
+            GpuFormat::F32 => (columns.next_multiple_of(4), 0),
+            GpuFormat::F16 => (columns.next_multiple_of(8) / 2, 0),
+            GpuFormat::Q8_0 => (blocks * 8, blocks.div_ceil(2)),
+            GpuFormat::Q4_0 => (blocks * 4, blocks.div_ceil(2)),
+        };
+        let row_bytes = u64::from(row_words + scale_words) * 4;
+        let slab_rows = (binding.saturating_sub(16) / row_bytes.max(1)).min(u64::from(rows.max(1))) as u32;
+        if slab_rows == 0 {
+            return Err(GpuError::Limit {
+                what: format!("one row of tensor {name}"),
+                needed: row_bytes,
+                available: binding,
+            });
+        }
+        Ok(Self { format, rows, columns, row_words, scale_words, slab_rows })
+    }
+
+    /// Number of slabs, at least one.
+    pub fn slabs(&self) -> usize {
+        self.rows.div_ceil(self.slab_rows).max(1) as usize
+    }
+
+    /// First row and number of rows of a slab.
+    pub fn slab(&self, slab: usize) -> (u32, u32) {
+        let first = (slab as u32).saturating_mul(self.slab_rows).min(self.rows);
+        (first, self.slab_rows.min(self.rows - first))
+    }
+
+    /// Offset of a slab's scales plane, in 32-bit words.
+    pub fn scales_offset(&self, slab: usize) -> u32 {
+        self.slab(slab).1 * self.row_words
+    }
+
+    /// Bytes of a slab's buffer: a multiple of 16, at least 16.
+    pub fn slab_bytes(&self, slab: usize) -> u64 {
+        let rows = u64::from(self.slab(slab).1);
+        (rows * u64::from(self.row_words + self.scale_words) * 4).next_multiple_of(16).max(16)
+    }
+
+    /// Bytes of all slabs.
+    pub fn bytes(&self) -> u64 {
+        (0..self.slabs()).map(|slab| self.slab_bytes(slab)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_start_on_sixteen_bytes() {
+        for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::Q8_0, BlockFormat::Q4_0] {
+            for columns in [32, 64, 96, 2048] {
+                let layout = Layout::new("w", &[7, columns], format, 128 << 20).unwrap();
+                assert_eq!(layout.row_words % 4, 0);
+                assert_eq!((layout.slabs(), layout.slab(0)), (1, (0, 7)));
+            }
+        }
+        let odd = Layout::new("w", &[3, 27], BlockFormat::F16, 128 << 20).unwrap();
+        assert_eq!(odd.row_words, 16);
+    }
+
+    #[test]
+    fn slabs_cover_all_rows_and_fit() {
+        let layout = Layout::new("w", &[1000, 320], BlockFormat::Q8_0, 10_000).unwrap();
+        let mut next = 0;
+        for slab in 0..layout.slabs() {
+            let (first, rows) = layout.slab(slab);
+            assert_eq!(first, next);
+            assert!(rows > 0 && layout.slab_bytes(slab) <= 10_000);
+            next += rows;
+        }
+        assert_eq!(next, 1000);
+        assert!(layout.slabs() > 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        assert!(matches!(
+            Layout::new("w", &[4, 256], BlockFormat::Q4K, 1 << 20),
+            Err(GpuError::UnsupportedFormat { .. })
+        ));
+        assert!(matches!(
+            Layout::new("w", &[4, 40], BlockFormat::Q8_0, 1 << 20),
+            Err(GpuError::UnsupportedFormat { .. })
+        ));
+        assert!(matches!(Layout::new("w", &[4, 4096], BlockFormat::F32, 1000), Err(GpuError::Limit { .. })));
+    }
+
+    #[test]
+    fn vectors_are_f32() {
+        let layout = Layout::new("b", &[5], BlockFormat::F16, 1 << 20).unwrap();
+        assert_eq!((layout.format, layout.rows, layout.columns, layout.bytes()), (GpuFormat::F32, 1, 5, 32));
+    }
+}
