@@ -14,8 +14,6 @@ pub enum TextError {
     Config { reason: String },
     #[error("the text encoder's configuration asks for {option} = {value}, which is not supported")]
     Unsupported { option: &'static str, value: String },
-    #[error("{name} holds \"{actual}\", not a T5 encoder (\"t5encoder\"); give the text encoder's GGUF file")]
-    Architecture { name: String, actual: String },
     #[error("the prompts of one batch have {first} and {other} tokens; pad them to one length")]
     Lengths { first: usize, other: usize },
     #[error(

@@ -1,6 +1,8 @@
-//! Sizes of a T5 encoder, from a Hugging Face `config.json`.
+//! Sizes of a T5 encoder, from a Hugging Face `config.json` or from the header of a GGUF file.
 
+use super::stored_name;
 use crate::text::TextError;
+use crate::weights::{Metadata, WeightIndex, WeightsError};
 use serde::Deserialize;
 
 /// The two feed-forward layers that T5 encoders have.
@@ -80,6 +82,45 @@ impl T5Config {
         Ok(config)
     }
 
+    /// Reads the metadata of a GGUF file as llama.cpp's converter writes it (`t5encoder`, or `t5` for a file that holds
+    /// the decoder too). What the metadata does not say, the tensors show: the vocabulary's size and the feed-forward.
+    ///
+    /// # Errors
+    /// [`TextError::Config`] for a missing or impossible size, [`TextError::Weights`] for another architecture.
+    pub fn from_metadata(name: &str, metadata: &Metadata, tensors: &WeightIndex) -> Result<Self, TextError> {
+        let prefix = metadata.architecture();
+        if !matches!(prefix, "t5encoder" | "t5") {
+            let (expected, actual) = ("t5encoder".to_owned(), prefix.to_owned());
+            return Err(WeightsError::WrongArchitecture { name: name.to_owned(), expected, actual }.into());
+        }
+        let size = |key: &str| {
+            let key = format!("{prefix}.{key}");
+            let missing = || TextError::Config { reason: format!("{name} does not say {key}") };
+            metadata.u32(&key).map(|value| value as usize).ok_or_else(missing)
+        };
+        let has = |tensor: &str| tensors.contains(tensor);
+        let table = stored_name("shared.weight", has);
+        let vocabulary = tensors.get(&table).and_then(|(shape, _)| shape.first().copied());
+        let gated = has(&stored_name("encoder.block.0.layer.1.DenseReluDense.wi_0.weight", has));
+        let config = Self {
+            vocab_size: vocabulary
+                .ok_or_else(|| TextError::Config { reason: format!("{name} does not hold {table}") })?,
+            d_model: size("embedding_length")?,
+            d_ff: size("feed_forward_length")?,
+            d_kv: size("attention.key_length")?,
+            num_heads: size("attention.head_count")?,
+            num_layers: size("block_count")?,
+            relative_attention_num_buckets: size("attention.relative_buckets_count")?,
+            relative_attention_max_distance: Self::default_max_distance(),
+            layer_norm_epsilon: metadata
+                .f32(&format!("{prefix}.attention.layer_norm_rms_epsilon"))
+                .map_or_else(Self::default_epsilon, f64::from),
+            feed_forward: if gated { FeedForwardKind::GatedGelu } else { FeedForwardKind::Relu },
+        };
+        config.validate()?;
+        Ok(config)
+    }
+
     /// Width of all attention heads together.
     pub fn inner_dim(&self) -> usize {
         self.num_heads * self.d_kv
@@ -123,7 +164,7 @@ impl T5Config {
         32
     }
 
-    pub(super) fn default_max_distance() -> usize {
+    fn default_max_distance() -> usize {
         128
     }
 

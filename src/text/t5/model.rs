@@ -5,7 +5,9 @@
 //! transformers' names, so that a parameter's path is the tensor's name.
 #![allow(non_snake_case, reason = "the checkpoint's names")]
 
-use super::{FeedForwardKind, T5Config, position};
+use super::{FeedForwardKind, T5Config, position, stored_name};
+use crate::text::TextError;
+use crate::weights::{WeightIndex, Weights, load_module};
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, RmsNorm, RmsNormConfig};
 use burn::tensor::activation::{gelu_approximate, relu, softmax};
@@ -58,12 +60,25 @@ struct FeedForwardLayer {
     layer_norm: RmsNorm,
 }
 
-/// `wi` in v1.0, `wi_0` and `wi_1` in v1.1.
+/// Both kinds of feed-forward. The variant is no part of a parameter's name.
 #[derive(Module, Debug)]
-struct FeedForward {
-    wi: Option<Linear>,
-    wi_0: Option<Linear>,
-    wi_1: Option<Linear>,
+enum FeedForward {
+    Relu(ReluFeedForward),
+    Gated(GatedFeedForward),
+}
+
+/// v1.0
+#[derive(Module, Debug)]
+struct ReluFeedForward {
+    wi: Linear,
+    wo: Linear,
+}
+
+/// v1.1
+#[derive(Module, Debug)]
+struct GatedFeedForward {
+    wi_0: Linear,
+    wi_1: Linear,
     wo: Linear,
 }
 
@@ -87,13 +102,10 @@ impl T5Config {
             relative_attention_bias: first.then(table),
             heads: self.num_heads,
         };
-        let gated = self.feed_forward == FeedForwardKind::GatedGelu;
-        let up = || linear(self.d_model, self.d_ff);
-        let feed_forward = FeedForward {
-            wi: (!gated).then(up),
-            wi_0: gated.then(up),
-            wi_1: gated.then(up),
-            wo: linear(self.d_ff, self.d_model),
+        let (up, down) = (|| linear(self.d_model, self.d_ff), linear(self.d_ff, self.d_model));
+        let feed_forward = match self.feed_forward {
+            FeedForwardKind::Relu => FeedForward::Relu(ReluFeedForward { wi: up(), wo: down }),
+            FeedForwardKind::GatedGelu => FeedForward::Gated(GatedFeedForward { wi_0: up(), wi_1: up(), wo: down }),
         };
         Block {
             layer: (
@@ -109,6 +121,17 @@ impl T5Config {
 }
 
 impl T5Encoder {
+    /// Loads a GGUF file on the CPU or wherever burn's `device` is.
+    ///
+    /// # Errors
+    /// What [`T5Config::from_metadata`] and [`load_module`] report.
+    pub async fn load(weights: &mut Weights, device: &Device) -> Result<Self, TextError> {
+        let index = WeightIndex::from(&*weights);
+        let config = T5Config::from_metadata(weights.name(), weights.metadata(), &index)?;
+        let rename = |path: &str| stored_name(path, |name| index.contains(name));
+        Ok(load_module(config.init(device), weights, &rename, device).await?)
+    }
+
     /// The network's sizes.
     pub fn config(&self) -> &T5Config {
         &self.config
@@ -168,12 +191,12 @@ impl Attention {
 
 impl FeedForward {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let mut hidden = x;
-        if let (Some(gate), Some(up)) = (&self.wi_0, &self.wi_1) {
-            hidden = gelu_approximate(gate.forward(hidden.clone())) * up.forward(hidden);
-        } else if let Some(up) = &self.wi {
-            hidden = relu(up.forward(hidden));
+        match self {
+            Self::Relu(layer) => layer.wo.forward(relu(layer.wi.forward(x))),
+            Self::Gated(layer) => {
+                let gate = gelu_approximate(layer.wi_0.forward(x.clone()));
+                layer.wo.forward(gate * layer.wi_1.forward(x))
+            }
         }
-        self.wo.forward(hidden)
     }
 }

@@ -1,0 +1,90 @@
+//! Tokenizer and T5 encoder against transformers. The fixtures are made by `tests/reference/{tokenizer,t5}.py`.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use imagen_web::text::t5::bucket;
+use imagen_web::text::{T5Config, T5Encoder, Tokenizer};
+use imagen_web::weights::{FileSource, WeightIndex, Weights};
+use safetensors::SafeTensors;
+use std::path::{Path, PathBuf};
+
+/// Lowest cosine between a token's embedding and transformers' on the same dequantised weights.
+const COSINE: f64 = 0.99999;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn open(path: &Path) -> Weights {
+    pollster::block_on(Weights::open(Box::new(FileSource::open(path).unwrap()))).unwrap()
+}
+
+fn floats(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
+    file.tensor(name).unwrap().data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i64> {
+    file.tensor(name).unwrap().data().chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+/// Largest absolute difference, and the lowest cosine of a token.
+fn compare(actual: &[f32], expected: &[f32], d_model: usize) -> (f32, f64) {
+    assert_eq!(actual.len(), expected.len());
+    let difference = actual.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let cosines = actual.chunks(d_model).zip(expected.chunks(d_model)).map(|(a, b)| {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    });
+    (difference, cosines.fold(1.0, f64::min))
+}
+
+#[test]
+fn ids_are_transformers() {
+    let json = std::fs::read(fixture("tokenizer.json")).unwrap();
+    let tokenizer = Tokenizer::from_bytes(&json, 40, false).unwrap();
+    let cases: Vec<serde_json::Value> =
+        serde_json::from_slice(&std::fs::read(fixture("tokenizer_cases.json")).unwrap()).unwrap();
+    assert!(cases.len() >= 200);
+    for case in &cases {
+        let text = case["text"].as_str().unwrap();
+        let mut ids: Vec<u32> = case["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
+        let mut mask = vec![1; ids.len()];
+        ids.resize(40, 0);
+        mask.resize(40, 0);
+        let tokenized = tokenizer.encode(text).unwrap();
+        assert_eq!(tokenized.ids, ids, "{text:?}");
+        assert_eq!(tokenized.mask, mask, "{text:?}");
+        assert_eq!(tokenized.truncated, case["truncated"].as_bool().unwrap(), "{text:?}");
+    }
+}
+
+#[test]
+fn the_model_is_transformers_on_the_dequantised_weights() {
+    let bytes = std::fs::read(fixture("t5.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    let device = Device::flex();
+    let shape: [usize; 2] = expected.tensor("ids").unwrap().shape().try_into().unwrap();
+    let ids = integers(&expected, "ids");
+    let mask: Vec<f32> = integers(&expected, "mask").into_iter().map(|m| m as f32).collect();
+    let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device);
+    let mask = Tensor::<2>::from_data(TensorData::new(mask, shape), &device);
+    let names: Vec<&str> = expected.names().into_iter().filter_map(|n| n.strip_prefix("embedding.")).collect();
+    assert_eq!(names.len(), 9);
+    for name in names {
+        let mut weights = open(&fixture(&format!("t5_{name}.gguf")));
+        let model = pollster::block_on(T5Encoder::load(&mut weights, &device)).unwrap();
+        let output = model.forward(ids.clone(), mask.clone()).into_data().try_into_vec::<f32>().unwrap();
+        let (difference, cosine) = compare(&output, &floats(&expected, &format!("embedding.{name}")), 64);
+        println!("{name}: largest difference {difference:.1e}, 1 - cosine {:.1e}", 1.0 - cosine);
+        assert!(difference <= 1e-3 && cosine >= COSINE, "{name}: {difference} {cosine}");
+    }
+}
+
+#[test]
+fn buckets_are_transformers() {
+    let bytes = std::fs::read(fixture("t5.safetensors")).unwrap();
+    let expected = integers(&SafeTensors::deserialize(&bytes).unwrap(), "buckets");
+    let weights = open(&fixture("t5_v1_1_q4_0.gguf"));
+    let config = T5Config::from_metadata("test", weights.metadata(), &WeightIndex::from(&weights)).unwrap();
+    let buckets: Vec<i64> = (-300..=300).map(|distance| bucket(&config, distance) as i64).collect();
+    assert_eq!(buckets, expected);
+}
