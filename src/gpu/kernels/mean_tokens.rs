@@ -1,17 +1,28 @@
-//! The mean over tokens.
+//! Mean over the tokens: the class token of attention pooling (Radford et al. 2021), which conditions the U-Net on the
+//! whole prompt.
 
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
 
 impl PlanBuilder {
-    /// The mean of all positions, plus a weight vector where given: `[n, h, w, c]` → `[n, 1, 1, c]`.
+    /// The mean over the positions of each batch entry, plus the vector named `add` if given: `[batch, 1, channels]`.
     ///
     /// # Errors
-    /// A missing or misshapen weight.
+    /// The weight is missing or of another length.
     pub fn mean_tokens(&mut self, x: Tensor, add: Option<&str>) -> Result<Tensor, GpuError> {
-        let add = add.map(|add| self.vector(add, x.shape.channels)).transpose()?;
-        let y = self.tensor(Shape::vector(x.shape.batch, x.shape.channels))?;
-        self.record(Dispatch::new("mean_tokens", "main", &[]).read(x).weight_or_empty(add.as_ref()).write(y))?;
+        let Shape { batch, channels, .. } = x.shape;
+        let add = add.map(|name| self.vector(name, channels)).transpose()?;
+        let y = self.tensor(Shape::vector(batch, channels))?;
+        let mut dispatch = Dispatch::new("mean_tokens", "main", &[include_str!("../../../shaders/mean_tokens.wgsl")])
+            .u32(x.shape.positions())
+            .u32(channels)
+            .u32(add.is_some().into())
+            .read(x)
+            .weight_or_empty(add.as_ref())
+            .write(y)
+            .flops(x.shape.values());
+        dispatch.workgroups = [channels.div_ceil(16), batch, 1];
+        self.record(dispatch)?;
         Ok(y)
     }
 }

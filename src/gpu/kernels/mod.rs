@@ -3,10 +3,12 @@
 mod activation;
 mod attention;
 mod conv;
+mod fold;
 mod group_norm;
 mod layer_norm;
 mod linear;
 mod mean_tokens;
+mod norm_lanes;
 mod pack;
 mod predict_x0;
 mod resample;

@@ -1,16 +1,25 @@
-//! The scale of dynamic thresholding.
+//! Static and dynamic thresholding (Imagen, section 2.3).
 
 use crate::gpu::GpuError;
-use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
+use crate::gpu::plan::{Dispatch, PlanBuilder, STEP_WGSL, Shape, Tensor};
 
 impl PlanBuilder {
-    /// Per picture the s of the step's thresholding: x0 becomes clamp(x0, −s, s) / s (dynamic). `[n, 3, S, S]` → `[n]`.
+    /// How [`Self::sampler_update`] is to keep x0 in range: per image a limit and a divisor, `[images, 2]`. Kind,
+    /// quantile and maximum are those of the step, so they can change without another plan.
     ///
     /// # Errors
-    /// Tensors that do not fit.
+    /// A tensor that the device cannot bind.
     pub fn threshold(&mut self, x0: Tensor) -> Result<Tensor, GpuError> {
-        let y = self.tensor(Shape::vector(x0.shape.batch, 1))?;
-        self.record(Dispatch::new("threshold", "main", &[]).read(x0).step().write(y))?;
-        Ok(y)
+        let images = x0.shape.batch;
+        let scales = self.tensor(Shape::vector(images, 2))?;
+        let mut dispatch =
+            Dispatch::new("threshold", "main", &[STEP_WGSL, include_str!("../../../shaders/threshold.wgsl")])
+                .u32((x0.shape.values() / u64::from(images)) as u32)
+                .read(x0)
+                .write(scales)
+                .step();
+        dispatch.workgroups = [images, 1, 1];
+        self.record(dispatch)?;
+        Ok(scales)
     }
 }

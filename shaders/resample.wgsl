@@ -1,0 +1,57 @@
+// Halving (mean of 2 × 2) and doubling (nearest) of a picture, with a norm and an activation applied on the way.
+//
+// Tiling: one invocation per output value, 256 to a workgroup, channels fastest: reads and writes are contiguous along
+// the channels. A doubled value is normalised four times, which costs less than sharing it would. Bound by memory.
+// Behind activation.wgsl.
+
+struct Params {
+    values: u32,
+    // Of the output.
+    height: u32,
+    width: u32,
+    channels: u32,
+    // Of the input.
+    source_height: u32,
+    source_width: u32,
+    // 1 halves, else doubles.
+    halves: u32,
+    // 1 when there is a norm (else `affine` is never read).
+    has_norm: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> affine: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let index = id.x + id.y * groups.x * 256u;
+    if index >= params.values {
+        return;
+    }
+    let channel = index % params.channels;
+    let position = index / params.channels;
+    let column = position % params.width;
+    let row = position / params.width % params.height;
+    let entry = position / params.width / params.height;
+    var a = 1.0;
+    var b = 0.0;
+    if params.has_norm == 1u {
+        a = affine[entry * 2u * params.channels + channel];
+        b = affine[(entry * 2u + 1u) * params.channels + channel];
+    }
+    let line = params.source_width * params.channels;
+    if params.halves == 1u {
+        // Of an odd height or width the last row or column is dropped, as in torch's pooling.
+        let first = (entry * params.source_height + row * 2u) * line + column * 2u * params.channels + channel;
+        let top = activate(a * x[first] + b, params.activation) + activate(a * x[first + params.channels] + b, params.activation);
+        let bottom = activate(a * x[first + line] + b, params.activation)
+            + activate(a * x[first + line + params.channels] + b, params.activation);
+        y[index] = 0.25 * (top + bottom);
+    } else {
+        let at = (entry * params.source_height + row / 2u) * line + column / 2u * params.channels + channel;
+        y[index] = activate(a * x[at] + b, params.activation);
+    }
+}
