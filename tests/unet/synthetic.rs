@@ -1,0 +1,130 @@
+//! Weights and inputs that are integer hashes, as tests/reference/unet.py computes them.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use imagen_web::unet::UNetConfig;
+use imagen_web::weights::{BlockFormat, GgufWriter, Metadata, WeightIndex};
+
+fn fnv(text: &str) -> u32 {
+    text.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Value i: murmur's finaliser of fnv(name) ^ i · golden ratio, as a number in [-1, 1), times scale plus offset.
+pub fn uniform(name: &str, count: usize, scale: f32, offset: f32) -> Vec<f32> {
+    let seed = fnv(name);
+    let value = |i: usize| {
+        let mut x = seed ^ (i as u32).wrapping_mul(0x9E37_79B9);
+        x = (x ^ (x >> 16)).wrapping_mul(0x85EB_CA6B);
+        x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
+        x ^= x >> 16;
+        let unit = (x >> 8) as f32 * 2f32.powi(-23) - 1.0;
+        unit * scale + offset
+    };
+    (0..count).map(value).collect()
+}
+
+/// Names and PyTorch shapes of a U-Net's tensors. Computes no values.
+pub fn tensors(config: &UNetConfig) -> Vec<(String, Vec<usize>)> {
+    let mut survey = Survey::default();
+    config.init(&Device::flex()).unwrap().visit(&mut survey);
+    survey.tensors
+}
+
+/// A tensor's shape in the file.
+fn stored_shape(shape: &[usize]) -> Vec<usize> {
+    match shape {
+        [out, channels, height, width] => vec![*out, height * width * channels],
+        shape => shape.to_vec(),
+    }
+}
+
+fn stored_format(shape: &[usize], format: BlockFormat) -> BlockFormat {
+    match shape {
+        [_] => BlockFormat::F32,
+        [.., columns] if columns % format.block_values() == 0 => format,
+        _ => BlockFormat::F16,
+    }
+}
+
+/// The index of a file with such weights, for plans that are never run.
+pub fn index(config: &UNetConfig, format: BlockFormat) -> WeightIndex {
+    let mut index = WeightIndex::new();
+    for (name, shape) in tensors(config) {
+        let shape = stored_shape(&shape);
+        let format = stored_format(&shape, format);
+        index.insert(name, shape, format);
+    }
+    index
+}
+
+/// A GGUF file of random weights.
+pub fn gguf(config: &UNetConfig, format: BlockFormat) -> Vec<u8> {
+    let tensors = tensors(config);
+    let mut writer = GgufWriter::new("synthetic", Metadata::default());
+    for (name, shape) in &tensors {
+        let shape = stored_shape(shape);
+        writer.declare(name, &shape, stored_format(&shape, format)).unwrap();
+    }
+    let mut body = writer.begin(Vec::new()).unwrap();
+    for (name, shape) in &tensors {
+        body.rows(&rows(&values(name, shape), shape)).unwrap();
+    }
+    body.finish().unwrap()
+}
+
+fn values(name: &str, shape: &[usize]) -> Vec<f32> {
+    let count = shape.iter().product();
+    if shape.len() >= 2 {
+        let fan_in: usize = shape[1..].iter().product();
+        uniform(name, count, (3.0 / fan_in as f32).sqrt(), 0.0)
+    } else if name.ends_with(".bias") {
+        uniform(name, count, 0.1, 0.0)
+    } else {
+        uniform(name, count, 0.25, 1.0)
+    }
+}
+
+/// PyTorch's order to the file's: the window's positions outside, the channels inside.
+fn rows(values: &[f32], shape: &[usize]) -> Vec<f32> {
+    let [_, channels, height, width] = *shape else {
+        return values.to_vec();
+    };
+    let window = height * width;
+    let mut rows = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(channels * window) {
+        for at in 0..window {
+            rows.extend((0..channels).map(|channel| row[channel * window + at]));
+        }
+    }
+    rows
+}
+
+#[derive(Default)]
+struct Survey {
+    path: Vec<(String, String)>,
+    tensors: Vec<(String, Vec<usize>)>,
+}
+
+impl ModuleVisitor for Survey {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let mut names: Vec<&str> = self.path.iter().map(|(name, _)| name.as_str()).collect();
+        match names.last_mut() {
+            Some(last) if *last == "gamma" => *last = "weight",
+            Some(last) if *last == "beta" => *last = "bias",
+            _ => {}
+        }
+        let mut shape = param.lazy_shape().to_vec();
+        if self.path.last().unwrap().1 == "Struct:Linear" && D == 2 {
+            shape.reverse();
+        }
+        self.tensors.push((names.join("."), shape));
+    }
+
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push((name.to_owned(), container.to_owned()));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+}
