@@ -1,7 +1,7 @@
 //! The U-Net: `UNet2DConditionModel` of diffusers as DeepFloyd IF configures it.
 //!
 //! [`UNetConfig`] is diffusers' `config.json`; [`architecture`] spells it out block by block, and both executors are
-//! built from that: the burn module ([`UNet`]) and the GPU program.
+//! built from that: the burn module ([`UNet`]) and the GPU program ([`plan`]).
 
 mod activation;
 pub mod architecture;
@@ -13,6 +13,7 @@ mod error;
 mod model;
 mod norm;
 mod options;
+pub mod plan;
 pub mod pooling;
 pub mod resnet;
 

@@ -88,6 +88,6 @@ impl Fixture {
         let labels = self.class_labels.clone().map(|labels| Tensor::from_data(tensor(labels), device));
         let timestep = Tensor::from_data(tensor(self.timestep.clone()), device);
         let out = model.forward(Tensor::from_data(x, device), timestep, Tensor::from_data(text, device), labels);
-        out.into_data().into_vec().unwrap()
+        out.into_data().try_into_vec().unwrap()
     }
 }

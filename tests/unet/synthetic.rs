@@ -40,8 +40,9 @@ fn stored_shape(shape: &[usize]) -> Vec<usize> {
 
 fn stored_format(shape: &[usize], format: BlockFormat) -> BlockFormat {
     match shape {
-        [_] => BlockFormat::F32,
-        [.., columns] if columns % format.block_values() == 0 => format,
+        // Vectors, whatever their rank: as the converter stores them.
+        [_] | [1, _] => BlockFormat::F32,
+        [.., columns] if columns.is_multiple_of(format.block_values()) => format,
         _ => BlockFormat::F16,
     }
 }
