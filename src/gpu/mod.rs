@@ -9,6 +9,8 @@ mod device;
 mod error;
 pub mod kernels;
 pub mod plan;
+#[cfg(test)]
+pub(crate) mod testing;
 mod weights;
 
 pub use backend::Backend;

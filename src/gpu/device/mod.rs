@@ -16,10 +16,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a device is requested.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
     /// Request exactly WebGPU's default limits even where the adapter has more.
     pub default_limits: bool,
+    /// Request exactly these limits instead (a test of how a network is cut up for a smaller device).
+    pub limits: Option<wgpu::Limits>,
     /// Take only a software adapter (for tests of that path).
     pub force_fallback: bool,
 }

@@ -23,8 +23,8 @@ impl Device {
             .await
             .map_err(|error| GpuError::NoAdapter { reason: error.to_string() })?;
         let info = Adapter::new(&adapter.get_info(), options.force_fallback);
-        let mut limits = wgpu::Limits::default();
-        if !options.default_limits {
+        let mut limits = options.limits.clone().unwrap_or_default();
+        if !options.default_limits && options.limits.is_none() {
             raise(&mut limits, &adapter.limits());
         }
         let descriptor = wgpu::DeviceDescriptor {

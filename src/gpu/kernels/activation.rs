@@ -1,6 +1,7 @@
 //! Activation functions that kernels apply while they load or store, and the fused norm.
 
-use crate::gpu::plan::Tensor;
+use crate::gpu::GpuError;
+use crate::gpu::plan::{Shape, Tensor};
 
 /// An activation function; the number is what `activate` in `shaders/activation.wgsl` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,6 +20,10 @@ pub enum Activation {
 /// The WGSL of [`Activation`].
 pub const ACTIVATION_WGSL: &str = include_str!("../../../shaders/activation.wgsl");
 
+/// The WGSL that reads packed weights; the kernel declares `weight` and the words of
+/// [`Dispatch::weight_params`](crate::gpu::plan::Dispatch::weight_params) in its `params`, and sets `FORMAT`.
+pub const WEIGHTS_WGSL: &str = include_str!("../../../shaders/weights.wgsl");
+
 /// A norm applied while an operation loads its input: `activation(a · x + b)` per batch entry and channel.
 ///
 /// Zero padding of a convolution is padding of the normalised picture: it stays zero.
@@ -29,4 +34,15 @@ pub struct Norm {
     /// c counts the channels of both.
     pub affine: Tensor,
     pub activation: Activation,
+}
+
+impl Norm {
+    /// Whether the affine fits an input of `batch` entries and `channels` channels.
+    pub(super) fn check(&self, op: &'static str, batch: u32, channels: u32) -> Result<(), GpuError> {
+        let expected = Shape::vector(batch, 2 * channels);
+        if self.affine.shape == expected {
+            return Ok(());
+        }
+        Err(GpuError::shape(op, format!("the norm's affine is {:?}, expected {expected:?}", self.affine.shape)))
+    }
 }

@@ -11,12 +11,14 @@ mod mean_tokens;
 mod norm_lanes;
 mod pack;
 mod predict_x0;
+mod reader;
 mod resample;
 mod rms_norm;
 mod sampler_update;
 mod threshold;
+mod tile;
 
-pub use activation::{ACTIVATION_WGSL, Activation, Norm};
+pub use activation::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 pub use attention::Attention;
 pub use conv::Conv;
 pub use group_norm::GroupNorm;

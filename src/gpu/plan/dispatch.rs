@@ -107,6 +107,12 @@ impl Dispatch {
         self
     }
 
+    /// Appends what `shaders/weights.wgsl` needs to know of a slab: row_words, scale_words, scales_offset.
+    pub fn weight_params(self, weight: &Weight, slab: usize) -> Self {
+        let layout = &weight.layout;
+        self.u32(layout.row_words).u32(layout.scale_words).u32(layout.scales_offset(slab))
+    }
+
     pub fn step(mut self) -> Self {
         self.bindings.push(Binding::Step);
         self

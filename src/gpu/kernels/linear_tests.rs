@@ -1,0 +1,146 @@
+//! The linear kernels against burn on odd shapes.
+
+use super::*;
+use crate::gpu::testing::{TestWeights, assert_close, device, run, run_on, small_device, values};
+use crate::weights::BlockFormat;
+use burn::tensor::{Device, Tensor as Burn, TensorData, activation};
+
+/// Rows × columns as a burn tensor.
+fn matrix(values: &[f32], rows: usize) -> Burn<2> {
+    Burn::from_data(TensorData::new(values.to_vec(), [rows, values.len() / rows]), &Device::flex())
+}
+
+fn activated(kind: Activation, x: Burn<2>) -> Burn<2> {
+    match kind {
+        Activation::None => x,
+        Activation::Relu => activation::relu(x),
+        Activation::Silu => activation::silu(x),
+        Activation::Gelu => activation::gelu(x),
+        Activation::GeluTanh => activation::gelu_approximate(x),
+    }
+}
+
+#[test]
+fn all_formats_and_odd_shapes() {
+    for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::Bf16, BlockFormat::Q8_0, BlockFormat::Q4_0] {
+        let block = format.block_values() as u32;
+        for (m, n, k) in [(1, 3, 1), (3, 17, 2), (8, 33, 5), (9, 16, 3), (40, 65, 2), (77, 130, 4), (200, 70, 7)] {
+            let k = if block == 1 { k * 9 } else { k * block };
+            let mut weights = TestWeights::new();
+            let w = weights.random("w", &[n as usize, k as usize], format);
+            let x = values(m, (m * k) as usize);
+            let y = run(&weights, &[(Shape::tokens(1, m, k), &x)], |b, x| b.linear(x[0], Linear::new("w"))).unwrap();
+            let expected = matrix(&x, m as usize).matmul(matrix(&w, n as usize).transpose());
+            assert_close(&y, &expected.into_data().try_to_vec::<f32>().unwrap(), 2e-5);
+        }
+    }
+}
+
+#[test]
+fn everything_fused() {
+    let kinds = [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh];
+    for (i, &kind) in kinds.iter().enumerate() {
+        for (batch, tokens, n, k) in [(1, 4, 5, 64), (2, 3, 19, 36), (3, 21, 66, 30), (4, 17, 32, 64)] {
+            let (rows, mut weights) = ((batch * tokens) as usize, TestWeights::new());
+            let w = weights.random("w", &[n as usize, k as usize], BlockFormat::F16);
+            let bias = weights.random("bias", &[n as usize], BlockFormat::F32);
+            let (x, affine) = (values(1, rows * k as usize), values(2, (batch * 2 * k) as usize));
+            let (gate, residual) = (values(3, rows * n as usize), values(4, rows * n as usize));
+            let input_kind = kinds[(i + 1) % 4];
+            let out = Shape::tokens(batch, tokens, n);
+            let inputs: [(Shape, &[f32]); 4] = [
+                (Shape::tokens(batch, tokens, k), &x),
+                (Shape::vector(batch, 2 * k), &affine),
+                (out, &gate),
+                (out, &residual),
+            ];
+            let y = run(&weights, &inputs, |b, t| {
+                let norm = Some(Norm { affine: t[1], activation: input_kind });
+                let (gate, residual) = (Some(t[2]), Some(t[3]));
+                let linear = Linear {
+                    bias: Some("bias"),
+                    norm,
+                    activation: kind,
+                    gate,
+                    residual,
+                    scale: 0.7,
+                    ..Linear::new("w")
+                };
+                b.linear(t[0], linear)
+            });
+            let normed: Vec<f32> = x
+                .iter()
+                .enumerate()
+                .map(|(at, x)| {
+                    let (entry, column) = (at / (tokens * k) as usize, at % k as usize);
+                    let a = affine[entry * 2 * k as usize + column];
+                    a * x + affine[(entry * 2 + 1) * k as usize + column]
+                })
+                .collect();
+            let expected = activated(input_kind, matrix(&normed, rows)).matmul(matrix(&w, n as usize).transpose());
+            let expected = activated(kind, expected + matrix(&bias, 1)) * matrix(&gate, rows);
+            let expected = (expected + matrix(&residual, rows)) * 0.7;
+            assert_close(&y.unwrap(), &expected.into_data().try_to_vec::<f32>().unwrap(), 2e-5);
+        }
+    }
+}
+
+#[test]
+fn a_weight_in_slabs() {
+    // A device whose bindings are so small that the weight needs several buffers.
+    let device = small_device(8192);
+    for (m, format) in [(2, BlockFormat::Q8_0), (6, BlockFormat::Q4_0), (6, BlockFormat::F16)] {
+        let mut weights = TestWeights::new();
+        let w = weights.random("w", &[300, 96], format);
+        let x = values(5, m as usize * 96);
+        let bias = weights.random("b", &[300], BlockFormat::F32);
+        let shape = Shape::tokens(1, m, 96);
+        let y = run_on(&device, &weights, &[(shape, &x)], None, |b, x| {
+            Ok(vec![("y", b.linear(x[0], Linear { bias: Some("b"), ..Linear::new("w") })?)])
+        });
+        let expected = matrix(&x, m as usize).matmul(matrix(&w, 300).transpose()) + matrix(&bias, 1);
+        assert_close(&y.unwrap()["y"], &expected.into_data().try_to_vec::<f32>().unwrap(), 2e-5);
+    }
+}
+
+#[test]
+fn gelu_is_exact_to_a_millionth() {
+    let mut weights = TestWeights::new();
+    weights.add("one", &[1, 1], BlockFormat::F32, &[1.0]);
+    let x: Vec<f32> = (-4000..4000).map(|i| i as f32 / 400.0).collect();
+    for kind in [Activation::Gelu, Activation::GeluTanh, Activation::Silu] {
+        let shape = Shape::tokens(1, x.len() as u32, 1);
+        let y = run(&weights, &[(shape, &x)], |b, x| b.linear(x[0], Linear { activation: kind, ..Linear::new("one") }));
+        for (x, y) in x.iter().zip(y.unwrap()) {
+            let v = f64::from(*x);
+            let expected = match kind {
+                Activation::Gelu => 0.5 * v * libm::erfc(-v / std::f64::consts::SQRT_2),
+                Activation::GeluTanh => {
+                    0.5 * v * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (v + 0.044715 * v.powi(3))).tanh())
+                }
+                _ => v / (1.0 + (-v).exp()),
+            };
+            assert!((f64::from(y) - expected).abs() < 1e-6, "{kind:?}({x}) = {y}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let mut weights = TestWeights::new();
+    weights.random("w", &[4, 8], BlockFormat::F32);
+    let x = vec![0.0; 24];
+    let attempt = |linear: Linear<'_>, width: u32| {
+        let shape = Shape::tokens(1, 24 / width, width);
+        run_on(&device(), &weights, &[(shape, &x)], None, |b, t| {
+            let residual = linear.residual.map(|_| t[0]);
+            Ok(vec![("y", b.linear(t[0], Linear { residual, ..linear })?)])
+        })
+    };
+    assert!(matches!(attempt(Linear::new("v"), 8), Err(GpuError::MissingWeight { tensor }) if tensor == "v"));
+    assert!(matches!(attempt(Linear::new("w"), 6), Err(GpuError::WeightShape { .. })));
+    assert!(matches!(attempt(Linear { bias: Some("w"), ..Linear::new("w") }, 8), Err(GpuError::WeightShape { .. })));
+    let x_as_residual = |b: &mut PlanBuilder, x: Tensor| b.linear(x, Linear { residual: Some(x), ..Linear::new("w") });
+    let shape = Shape::tokens(1, 3, 8);
+    assert!(matches!(run(&weights, &[(shape, &x)], |b, t| x_as_residual(b, t[0])), Err(GpuError::Shape { .. })));
+}
