@@ -1,47 +1,95 @@
-//! From tokens to embeddings on either executor.
+//! From tokens to embeddings, on either executor.
 
-use super::{Embedding, T5Encoder, TextError, Tokenized};
+use super::t5::GpuEncoder;
+use super::{Embedding, T5Config, T5Encoder, TextError, Tokenized};
+use crate::gpu::Backend;
+use crate::weights::Weights;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// A loaded text encoder.
-#[derive(Debug)]
 pub struct TextEncoder {
-    model: T5Encoder,
-    device: Device,
+    executor: Executor,
+}
+
+enum Executor {
+    Burn(Box<T5Encoder>, Device),
+    Gpu(Box<GpuEncoder>),
 }
 
 impl TextEncoder {
-    /// A text encoder that runs `model` with burn on the device that holds its weights.
-    pub fn from_model(model: T5Encoder, device: &Device) -> Self {
-        Self { model, device: device.clone() }
+    /// Loads a T5 encoder's GGUF file for `backend`. Checks the whole file where [`Weights::expect`] was told what to
+    /// expect.
+    ///
+    /// # Errors
+    /// [`TextError::Weights`] for a file that cannot be read, is damaged or holds something else,
+    /// [`TextError::Config`] for impossible sizes, [`TextError::Gpu`] where the GPU cannot hold it.
+    pub async fn load(mut weights: Weights, backend: &Backend) -> Result<Self, TextError> {
+        let executor = match backend {
+            Backend::Cpu => {
+                let device = Device::flex();
+                Executor::Burn(Box::new(T5Encoder::load(&mut weights, &device).await?), device)
+            }
+            Backend::Gpu(device) => Executor::Gpu(Box::new(GpuEncoder::load(weights, device).await?)),
+        };
+        Ok(Self { executor })
+    }
+
+    /// The network's sizes.
+    pub fn config(&self) -> &T5Config {
+        match &self.executor {
+            Executor::Burn(model, _) => model.config(),
+            Executor::Gpu(encoder) => encoder.config(),
+        }
     }
 
     /// Embeds a batch of prompts of one padded length, in their order.
     ///
     /// # Errors
-    /// [`TextError::Lengths`] where the lengths differ, [`TextError::Token`] for an id outside the vocabulary.
+    /// [`TextError::Lengths`] where the lengths differ, [`TextError::Token`] for an id outside the vocabulary,
+    /// [`TextError::Gpu`] where the GPU fails.
     pub async fn encode(&mut self, prompts: &[Tokenized]) -> Result<Vec<Embedding>, TextError> {
         let Some(first) = prompts.first() else { return Ok(Vec::new()) };
-        let config = self.model.config();
-        let (tokens, d_model) = (first.ids.len(), config.d_model);
-        check(prompts, tokens, config.vocab_size)?;
-        let shape = [prompts.len(), tokens];
-        let ids: Vec<i32> = prompts.iter().flat_map(|p| p.ids.iter().map(|&id| id as i32)).collect();
-        let mask: Vec<f32> = prompts.iter().flat_map(|p| p.mask.iter().map(|&m| m as f32)).collect();
-        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &self.device);
-        let mask = Tensor::<2>::from_data(TensorData::new(mask, shape), &self.device);
-        let output = self.model.forward(ids, mask).into_data_async().await;
-        let failed = |reason: String| TextError::Execution { reason };
-        let values = output.map_err(|error| failed(error.to_string()))?;
-        let values = values.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))?;
-        Ok(embeddings(prompts, tokens, d_model, &values))
+        let (tokens, d_model) = (first.ids.len(), self.config().d_model);
+        check(prompts, tokens, self.config().vocab_size)?;
+        let ids: Vec<u32> = prompts.iter().flat_map(|prompt| prompt.ids.iter().copied()).collect();
+        let mask: Vec<u32> = prompts.iter().flat_map(|prompt| prompt.mask.iter().copied()).collect();
+        let values = match &mut self.executor {
+            Executor::Burn(model, device) => run(model, device, &ids, &mask, tokens).await?,
+            Executor::Gpu(encoder) => encoder.forward(&ids, &mask, tokens).await?,
+        };
+        let one = |(prompt, values): (&Tokenized, &[f32])| Embedding {
+            ids: prompt.ids.clone(),
+            mask: prompt.mask.clone(),
+            tokens,
+            d_model,
+            values: values.to_vec(),
+        };
+        Ok(prompts.iter().zip(values.chunks_exact(tokens * d_model)).map(one).collect())
     }
 }
 
-/// Checks that the prompts have `tokens` ids and mask entries each, all ids inside the vocabulary.
+async fn run(
+    model: &T5Encoder,
+    device: &Device,
+    ids: &[u32],
+    mask: &[u32],
+    tokens: usize,
+) -> Result<Vec<f32>, TextError> {
+    let shape = [ids.len() / tokens, tokens];
+    let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+    let mask: Vec<f32> = mask.iter().map(|&m| m as f32).collect();
+    let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), device);
+    let mask = Tensor::<2>::from_data(TensorData::new(mask, shape), device);
+    let failed = |reason: String| TextError::Execution { reason };
+    let output = model.forward(ids, mask).into_data_async().await.map_err(|error| failed(error.to_string()))?;
+    output.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))
+}
+
+/// Checks that all prompts have as many ids and mask entries as the first, at least one, all inside the vocabulary.
 fn check(prompts: &[Tokenized], tokens: usize, vocabulary: usize) -> Result<(), TextError> {
     for prompt in prompts {
-        if let Some(&other) = [prompt.ids.len(), prompt.mask.len()].iter().find(|&&length| length != tokens) {
+        let lengths = [prompt.ids.len(), prompt.mask.len()];
+        if let Some(&other) = lengths.iter().find(|&&length| length != tokens || length == 0) {
             return Err(TextError::Lengths { first: tokens, other });
         }
         if let Some(&id) = prompt.ids.iter().find(|&&id| id as usize >= vocabulary) {
@@ -51,14 +99,6 @@ fn check(prompts: &[Tokenized], tokens: usize, vocabulary: usize) -> Result<(), 
     Ok(())
 }
 
-/// Cuts `[batch, tokens, d_model]` values into one embedding per prompt.
-fn embeddings(prompts: &[Tokenized], tokens: usize, d_model: usize, values: &[f32]) -> Vec<Embedding> {
-    let one = |(prompt, values): (&Tokenized, &[f32])| Embedding {
-        ids: prompt.ids.clone(),
-        mask: prompt.mask.clone(),
-        tokens,
-        d_model,
-        values: values.to_vec(),
-    };
-    prompts.iter().zip(values.chunks_exact((tokens * d_model).max(1))).map(one).collect()
-}
+#[cfg(test)]
+#[path = "encoder_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! What can go wrong between a prompt and its embedding.
 
+use crate::gpu::GpuError;
 use crate::weights::WeightsError;
 use thiserror::Error;
 
@@ -14,7 +15,7 @@ pub enum TextError {
     Config { reason: String },
     #[error("the text encoder's configuration asks for {option} = {value}, which is not supported")]
     Unsupported { option: &'static str, value: String },
-    #[error("the prompts of one batch have {first} and {other} tokens; pad them to one length")]
+    #[error("the prompts of one batch have {first} and {other} tokens; pad them to one length of at least 1")]
     Lengths { first: usize, other: usize },
     #[error(
         "token {id} is outside the text encoder's vocabulary of {vocabulary}; tokenizer and encoder do not belong together"
@@ -26,4 +27,6 @@ pub enum TextError {
     Execution { reason: String },
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
 }

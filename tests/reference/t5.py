@@ -2,6 +2,10 @@
 
     python tests/reference/t5.py
 
+With models/storybook/text_encoder.gguf (made by `imagen convert`) in the repository it also writes
+tests/fixtures/t5_storybook.safetensors: `embedding` [20 prompts, 40 tokens, 64], of the p-th prompt the columns
+p % 4, p % 4 + 4, ..; and their tokens, `ids` and `mask`. The prompts are those of tests/fixtures/t5_storybook.txt.
+
 Writes tests/fixtures/t5_*.gguf (llama.cpp's names and keys, written and quantised by the gguf package; t5_hf_names.gguf
 has transformers' names) and tests/fixtures/t5.safetensors: `ids`, `mask`, `buckets`, and `embedding.NAME` per file.
 Files with `spiked` in the name hold one large weight per row, which costs the other values of its block most precision.
@@ -12,7 +16,7 @@ import gguf
 import numpy
 import torch
 from safetensors.torch import save_file
-from transformers import T5Config, T5EncoderModel
+from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 from transformers.models.t5.modeling_t5 import T5Attention
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -77,7 +81,6 @@ def spike(weight):
 
 
 def write_file(name, model, kind, spiked, transformers_names):
-    """Writes the GGUF file and puts its dequantised weights into the model."""
     config, path = model.config, FIXTURES / f"t5_{name}.gguf"
     writer = gguf.GGUFWriter(path, "t5encoder")
     writer.add_context_length(512)
@@ -90,23 +93,55 @@ def write_file(name, model, kind, spiked, transformers_names):
     writer.add_layer_norm_eps(config.layer_norm_epsilon)
     writer.add_relative_attn_buckets_count(config.relative_attention_num_buckets)
     writer.add_layer_norm_rms_eps(config.layer_norm_epsilon)
-    state = {key: value.clone() for key, value in model.state_dict().items() if key != "encoder.embed_tokens.weight"}
-    for key, value in state.items():
-        weight = value.numpy()
-        stored = key if transformers_names else llama_cpp_name(key)
+    for key, value in model.state_dict().items():
+        if key == "encoder.embed_tokens.weight":
+            continue
+        weight = value.numpy().copy()
         plain = weight.ndim == 1 or "relative_attention_bias" in key
         if spiked and not plain:
             spike(weight)
         used = TYPES.F32 if plain else kind
-        data = gguf.quants.quantize(weight, used)
-        writer.add_tensor(stored, data, raw_dtype=used)
-        state[key] = torch.from_numpy(gguf.quants.dequantize(data, used).astype(numpy.float32).reshape(weight.shape))
+        stored = key if transformers_names else llama_cpp_name(key)
+        writer.add_tensor(stored, gguf.quants.quantize(weight, used), raw_dtype=used)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    state["encoder.embed_tokens.weight"] = state["shared.weight"]
+    return path
+
+
+def read_model(path):
+    """transformers' model with the file's dequantised weights."""
+    reader = gguf.GGUFReader(path)
+    tensors = {t.name: torch.from_numpy(gguf.quants.dequantize(t.data, t.tensor_type).astype(numpy.float32))
+               for t in reader.tensors}
+    value = lambda key: reader.fields[f"t5encoder.{key}"].contents()
+    gated = any(name.endswith(("ffn_gate.weight", "wi_0.weight")) for name in tensors)
+    table = tensors.get("token_embd.weight", tensors.get("shared.weight"))
+    config = T5Config(
+        vocab_size=table.shape[0], d_model=value("embedding_length"), d_kv=value("attention.key_length"),
+        d_ff=value("feed_forward_length"), num_layers=value("block_count"), num_heads=value("attention.head_count"),
+        layer_norm_epsilon=value("attention.layer_norm_rms_epsilon"), dropout_rate=0.0,
+        relative_attention_num_buckets=value("attention.relative_buckets_count"),
+        feed_forward_proj="gated-gelu" if gated else "relu", is_encoder_decoder=False, use_cache=False)
+    model = T5EncoderModel(config).eval()
+    tensors["encoder.embed_tokens.weight"] = table
+    state = {key: tensors[key] if key in tensors else tensors[llama_cpp_name(key)] for key in model.state_dict()}
     model.load_state_dict(state)
+    return model
+
+
+def storybook(folder):
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), pad_token="<pad>",
+                                        eos_token="</s>", unk_token="<unk>")
+    model = read_model(folder / "text_encoder.gguf")
+    prompts = (FIXTURES / "t5_storybook.txt").read_text().splitlines()
+    batch = tokenizer(prompts, padding="max_length", max_length=40, truncation=True, return_tensors="pt")
+    with torch.no_grad():
+        hidden = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+    columns = torch.stack([row[:, p % 4 :: 4] for p, row in enumerate(hidden)]).contiguous()
+    out = {"ids": batch.input_ids, "mask": batch.attention_mask, "embedding": columns}
+    save_file(out, FIXTURES / "t5_storybook.safetensors")
 
 
 def main():
@@ -119,11 +154,14 @@ def main():
     distances = torch.arange(-300, 301)
     out = {"ids": ids, "mask": mask, "buckets": T5Attention._relative_position_bucket(distances)}
     for name, (feed_forward, kind, spiked, transformers_names) in FILES.items():
-        model = random_model(feed_forward)
-        write_file(name, model, kind, spiked, transformers_names)
+        path = write_file(name, random_model(feed_forward), kind, spiked, transformers_names)
+        model = read_model(path)
         with torch.no_grad():
             out[f"embedding.{name}"] = model(input_ids=ids, attention_mask=mask).last_hidden_state.contiguous()
     save_file(out, FIXTURES / "t5.safetensors")
+    model = FIXTURES.parent.parent / "models" / "storybook"
+    if (model / "text_encoder.gguf").exists():
+        storybook(model)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,13 @@
 //! transformers' names, so that a parameter's path is the tensor's name.
 #![allow(non_snake_case, reason = "the checkpoint's names")]
 
-use super::{FeedForwardKind, T5Config, position, stored_name};
+use super::{FeedForwardKind, MASKED, T5Config, position, stored_name};
 use crate::text::TextError;
 use crate::weights::{WeightIndex, Weights, load_module};
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, RmsNorm, RmsNormConfig};
 use burn::tensor::activation::{gelu_approximate, relu, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-
-/// Added to the scores of padding: so low that its weight is exactly zero, and finite, so that a prompt of nothing but
-/// padding gives no NaN.
-pub(super) const MASKED: f32 = -1e30;
 
 /// `T5EncoderModel` of transformers.
 #[derive(Module, Debug)]

@@ -23,7 +23,10 @@ pub fn buckets(config: &T5Config, tokens: usize) -> Vec<usize> {
 }
 
 /// The bias that every block adds to its scores, `[heads, tokens, tokens]`, from block 0's table `[buckets, heads]`.
-pub(super) fn position_bias(config: &T5Config, table: &[f32], tokens: usize) -> Vec<f32> {
+///
+/// # Panics
+/// Panics if the table has another size.
+pub fn position_bias(config: &T5Config, table: &[f32], tokens: usize) -> Vec<f32> {
     let buckets = buckets(config, tokens);
     let heads = config.num_heads;
     (0..heads).flat_map(|head| buckets.iter().map(move |bucket| table[bucket * heads + head])).collect()
