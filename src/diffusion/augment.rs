@@ -21,3 +21,22 @@ pub fn augment(schedule: &Schedule, level: u32, x: &mut [f32], noise: &[f32]) ->
     x.iter_mut().zip(noise).for_each(|(x, &noise)| *x = signal * *x + deviation * noise);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_mix_and_zero_is_none() {
+        let config = serde_json::from_str(r#"{"kind":"squaredcos_cap_v2","prediction":"epsilon"}"#).unwrap();
+        let schedule = Schedule::new(&config).unwrap();
+        let mut x = [0.5, -1.0];
+        assert_eq!(augment(&schedule, 0, &mut x, &[]), Ok(()));
+        assert_eq!(x, [0.5, -1.0]);
+        assert_eq!(augment(&schedule, 250, &mut x, &[1.0, 0.0]), Ok(()));
+        let alpha_bar = schedule.alphas_cumprod()[250];
+        assert_eq!(x, [alpha_bar.sqrt() * 0.5 + (1.0 - alpha_bar).sqrt(), -alpha_bar.sqrt()]);
+        assert!(augment(&schedule, 250, &mut x, &[1.0]).is_err());
+        assert_eq!(augment(&schedule, 1000, &mut x, &[0.0; 2]), Err(DiffusionError::Level { level: 1000, max: 999 }));
+    }
+}

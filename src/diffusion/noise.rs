@@ -93,6 +93,21 @@ mod tests {
         out
     }
 
+    /// The bits of the format: a picture's seed must mean the same tomorrow.
+    #[test]
+    fn values_keep_their_bits() {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        assert_eq!(
+            bits(draw(0, 0, Draw::Initial, 0, 6)),
+            [0x3F7D_BB33, 0xBF6C_B6B0, 0xBF1E_1B9F, 0xBEF6_D1B2, 0xBE1D_5357, 0x3E39_2A6D]
+        );
+        assert_eq!(
+            bits(draw(0x1234_5678_90AB_CDEF, 2, Draw::Step(5), 3, 6)),
+            [0x3FC0_7C51, 0xBE83_ED78, 0xBF83_FA5A, 0xC00F_AD18, 0x3F78_45F0, 0x3FC0_0C2F]
+        );
+        assert_eq!(bits(draw(7, 1, Draw::Augmentation, 0, 4)), [0xBF46_B876, 0xBF4F_6C33, 0xBF84_663B, 0x3F10_855F]);
+    }
+
     #[test]
     fn every_key_gives_its_own_noise_and_lengths_agree() {
         let all = [

@@ -1,8 +1,9 @@
 //! Noise schedules: how much signal is left at each training timestep.
 //!
 //! The betas are those of DDPM (2006.11239, linear), latent diffusion (scaled_linear) and Improved DDPM (2102.09672,
-//! squaredcos_cap_v2), computed in the precision that PyTorch computes them in, so that ᾱ has the same bits as the
-//! one that a checkpoint was trained with.
+//! squaredcos_cap_v2), computed in the precision that PyTorch computes them in, so that ᾱ is the one that a
+//! checkpoint was trained with: the same bits for the cosine, the last bits aside for the linear kinds (where torch's
+//! own depend on the processor).
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -171,4 +172,40 @@ fn cumulative_product(betas: &[f32]) -> Vec<f32> {
             Some(*product as f32)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(json: &str) -> Result<ScheduleConfig, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn manifests_are_read_with_defaults() {
+        let full = r#"{"kind":"squaredcos_cap_v2","train_steps":1000,"beta_start":0.0001,"beta_end":0.02,
+            "prediction":"v_prediction","variance":"fixed_small","spacing":"leading","steps_offset":0,"new":1}"#;
+        let short = r#"{"kind":"squaredcos_cap_v2","prediction":"v_prediction"}"#;
+        assert_eq!(config(full).unwrap(), config(short).unwrap());
+        let error = config(r#"{"kind":"linear"}"#).unwrap_err().to_string();
+        assert!(error.contains("prediction"), "{error}");
+        assert!(config(r#"{"kind":"sigmoid","prediction":"epsilon"}"#).is_err());
+    }
+
+    #[test]
+    fn impossible_schedules_are_errors() {
+        let linear = config(r#"{"kind":"linear","prediction":"epsilon"}"#).unwrap();
+        let schedule = |config: ScheduleConfig| Schedule::new(&config).map(drop);
+        assert_eq!(schedule(linear.clone()), Ok(()));
+        for train_steps in [0, usize::MAX] {
+            assert!(schedule(ScheduleConfig { train_steps, ..linear.clone() }).is_err());
+        }
+        for beta in [0.0, 1.0, -1.0, f64::NAN, 1e-9] {
+            assert!(schedule(ScheduleConfig { beta_start: beta, ..linear.clone() }).is_err(), "{beta}");
+        }
+        // The product falls below the smallest f32.
+        assert!(schedule(ScheduleConfig { beta_start: 0.5, beta_end: 0.9, ..linear.clone() }).is_err());
+        assert_eq!(schedule(ScheduleConfig { train_steps: 1, ..linear }), Ok(()));
+    }
 }

@@ -50,17 +50,18 @@ fn picture_length(x0: &[f32], images: usize) -> usize {
     (x0.len() / images.max(1)).max(1)
 }
 
-/// The q-quantile by exact selection, interpolated linearly between two order statistics as torch.quantile does,
-/// its rank in f32 as there. Reorders the values. 0 for no values.
+/// The q-quantile by exact selection, interpolated linearly between two order statistics as torch.quantile does: q in
+/// f32, its rank exact. Reorders the values. 0 for no values.
 fn quantile(values: &mut [f32], q: f32) -> f32 {
     let Some(last) = values.len().checked_sub(1) else { return 0.0 };
-    let rank = q.clamp(0.0, 1.0) * last as f32;
+    let rank = f64::from(q.clamp(0.0, 1.0)) * last as f64;
     let below = (rank as usize).min(last);
-    let weight = rank - below as f32;
+    let weight = (rank - below as f64) as f32;
     let (_, &mut low, above) = values.select_nth_unstable_by(below, f32::total_cmp);
     match above.iter().copied().min_by(f32::total_cmp) {
-        Some(high) if weight > 0.0 => low + weight * (high - low),
-        _ => low,
+        Some(high) if weight < 0.5 => low + weight * (high - low),
+        Some(high) => high - (high - low) * (1.0 - weight),
+        None => low,
     }
 }
 

@@ -8,8 +8,8 @@ use crate::diffusion::{Schedule, Step};
 pub(super) fn steps(schedule: &Schedule, grid: &[u32]) -> Vec<Step> {
     let mut before: Option<f64> = None;
     transitions(schedule, grid)
-        .map(|(timestep, now, next)| {
-            let (now, next) = (f64::from(now), f64::from(next));
+        .map(|(timestep, alpha_bar, next)| {
+            let (now, next) = (f64::from(alpha_bar), f64::from(next));
             let last = next == 1.0;
             let lambda = half_log_snr(now);
             // α·(1 − e^(−h)), which is α where h is infinite.
@@ -24,7 +24,7 @@ pub(super) fn steps(schedule: &Schedule, grid: &[u32]) -> Vec<Step> {
                 keep: libm::sqrt((1.0 - next) / (1.0 - now)) as f32,
                 denoised: (drift + look_back) as f32,
                 previous: -look_back as f32,
-                ..step_at(timestep, now)
+                ..step_at(timestep, alpha_bar)
             }
         })
         .collect()

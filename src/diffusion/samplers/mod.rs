@@ -60,7 +60,8 @@ fn transitions(schedule: &Schedule, grid: &[u32]) -> impl Iterator<Item = (u32, 
 }
 
 /// A step at a timestep with signal level √ᾱ that moves nowhere yet.
-fn step_at(timestep: u32, alpha_bar: f64) -> Step {
+fn step_at(timestep: u32, alpha_bar: f32) -> Step {
+    let alpha_bar = f64::from(alpha_bar);
     Step {
         timestep: timestep as f32,
         alpha: libm::sqrt(alpha_bar) as f32,
@@ -73,8 +74,8 @@ fn step_at(timestep: u32, alpha_bar: f64) -> Step {
 }
 
 /// Noise of a standard deviation; none where it is zero, so that nobody draws it.
-fn fixed_noise(deviation: f64) -> NoiseScale {
-    if deviation > 0.0 { NoiseScale::Fixed(deviation as f32) } else { NoiseScale::None }
+fn fixed_noise(deviation: f32) -> NoiseScale {
+    if deviation > 0.0 { NoiseScale::Fixed(deviation) } else { NoiseScale::None }
 }
 
 impl fmt::Display for Sampler {

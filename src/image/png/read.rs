@@ -16,6 +16,8 @@ const MAX_PIXELS: u64 = 1 << 25;
 const MAX_BYTES: u64 = MAX_PIXELS * 8 + (1 << 24);
 /// Most bytes of text chunks.
 const MAX_TEXT: usize = 1 << 24;
+/// Most bytes that a compressed text may unfold to.
+const MAX_UNFOLDED: usize = 1 << 21;
 /// Deflate makes no more than this of one byte.
 const MAX_RATIO: u64 = 1032;
 
@@ -67,11 +69,20 @@ fn malformed(reason: impl ToString) -> ImageError {
     ImageError::Malformed { reason: reason.to_string() }
 }
 
-/// The first text under a key, in whichever of the three kinds of text chunk it is.
+/// The first text under a key, in whichever of the three kinds of text chunk it is. Compressed text may unfold to
+/// [`MAX_UNFOLDED`] bytes: read without a limit, a small file could ask for gigabytes.
 fn find_text(info: &Info<'_>, key: &str) -> Option<String> {
     let latin = info.uncompressed_latin1_text.iter().find(|chunk| chunk.keyword == key).map(|chunk| chunk.text.clone());
-    let utf8 = || info.utf8_text.iter().find(|chunk| chunk.keyword == key)?.get_text().ok();
-    let compressed = || info.compressed_latin1_text.iter().find(|chunk| chunk.keyword == key)?.get_text().ok();
+    let utf8 = || {
+        let mut chunk = info.utf8_text.iter().find(|chunk| chunk.keyword == key)?.clone();
+        chunk.decompress_text_with_limit(MAX_UNFOLDED).ok()?;
+        chunk.get_text().ok()
+    };
+    let compressed = || {
+        let mut chunk = info.compressed_latin1_text.iter().find(|chunk| chunk.keyword == key)?.clone();
+        chunk.decompress_text_with_limit(MAX_UNFOLDED).ok()?;
+        chunk.get_text().ok()
+    };
     latin.or_else(utf8).or_else(compressed)
 }
 
