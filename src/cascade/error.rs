@@ -1,10 +1,16 @@
 //! What can go wrong in a cascade. Every message says what happened and what to do about it.
 
+use crate::diffusion::DiffusionError;
+use crate::gpu::GpuError;
+use crate::image::ImageError;
+use crate::text::TextError;
+use crate::unet::UNetError;
 use crate::weights::WeightsError;
 use thiserror::Error;
 
 /// An error of opening or running a cascade. Finished stages were handed to the observer before it is returned.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CascadeError {
     #[error("the manifest imagen.json is not usable: {reason}")]
     Manifest { reason: String },
@@ -15,6 +21,21 @@ pub enum CascadeError {
     Request { setting: String, reason: String },
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error(transparent)]
+    UNet(#[from] UNetError),
+    #[error(transparent)]
+    Diffusion(#[from] DiffusionError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// Reading a network's result back failed on the CPU path: a defect, or memory ran out.
+    #[error(
+        "the network gave no result ({reason}); if memory is short, close other programs or stop at an earlier stage"
+    )]
+    Execution { reason: String },
     #[error(
         "the GPU was lost during {during}, again after it was rebuilt; close other programs that use it, or use the CPU"
     )]
@@ -31,5 +52,23 @@ impl CascadeError {
     /// A setting that cannot be used.
     pub(crate) fn request(setting: &str, reason: impl Into<String>) -> Self {
         Self::Request { setting: setting.to_owned(), reason: reason.into() }
+    }
+
+    /// The GPU's part of this error, whichever module it came through.
+    fn gpu(&self) -> Option<&GpuError> {
+        match self {
+            Self::Gpu(error) | Self::Text(TextError::Gpu(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// True where the device is gone and has to be requested anew.
+    pub(crate) fn is_device_lost(&self) -> bool {
+        matches!(self.gpu(), Some(GpuError::Lost { .. }))
+    }
+
+    /// True where an allocation failed.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(self.gpu(), Some(GpuError::OutOfMemory { .. }))
     }
 }

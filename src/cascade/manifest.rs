@@ -4,7 +4,9 @@
 //! programs; a missing required field is an error that names it. Checks of the values are in `manifest_checks.rs`.
 
 use super::{CascadeError, manifest_checks};
-use crate::diffusion::Thresholding;
+use crate::diffusion::{Sampler, ScheduleConfig, Thresholding};
+use crate::image::resample::Filter;
+use crate::unet::UNetConfig;
 use serde::{Deserialize, Serialize};
 
 /// The manifest's file name in a model's folder.
@@ -64,7 +66,7 @@ pub struct StageManifest {
     pub image_size: u32,
     pub weights: FileEntry,
     /// The diffusers `config.json` of the U-Net, plus `patch_size`.
-    pub unet: serde_json::Value,
+    pub unet: UNetConfig,
     pub schedule: ScheduleConfig,
     pub target: Target,
     /// Null for a stage that starts from noise and text alone.
@@ -72,9 +74,6 @@ pub struct StageManifest {
     pub conditioning: Option<Conditioning>,
     pub defaults: StageDefaults,
 }
-
-/// Placeholder of the schedule.
-pub type ScheduleConfig = serde_json::Value;
 
 /// What a stage diffuses.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,7 +88,8 @@ pub enum Target {
 /// How a super-resolution stage sees the picture of the stage before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conditioning {
-    pub upsample: Upsample,
+    /// The filter that brings the low-resolution picture to this stage's size.
+    pub upsample: Filter,
     /// Default noise level of the conditioning augmentation, a timestep of the schedule; 0 is no noise.
     #[serde(default)]
     pub aug_level: u32,
@@ -98,20 +98,10 @@ pub struct Conditioning {
     pub aug_levels: Option<[u32; 2]>,
 }
 
-/// The filter that brings the low-resolution picture to this stage's size, as torch's `interpolate` computes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Upsample {
-    Bicubic,
-    Bilinear,
-    BilinearAlignCorners,
-    Nearest,
-}
-
 /// Recommended settings of a stage; a request's own win over them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageDefaults {
-    pub sampler: String,
+    pub sampler: Sampler,
     pub steps: u32,
     /// Classifier-free guidance scale; 1 is none.
     pub guidance: f32,

@@ -1,7 +1,7 @@
 //! Checks of a manifest's values. A manifest may come from anywhere: nothing in it is trusted with a path or a size.
 
 use super::manifest::{FORMAT, FileEntry, Manifest, StageManifest, Target};
-use crate::diffusion::Thresholding;
+use crate::diffusion::{Schedule, Thresholding};
 use std::collections::BTreeSet;
 
 /// More than any published U-Net or text encoder in f32; a size beyond it is a mistake.
@@ -57,10 +57,29 @@ fn check_stage(at: &str, stage: &StageManifest) -> Result<(), String> {
             return Err(format!("{at}.target is a residual, which needs {at}.conditioning"));
         }
     }
+    let wanted = if stage.conditioning.is_some() { 6 } else { 3 };
+    let channels = stage.unet.input_channels();
+    if channels != wanted {
+        return Err(format!(
+            "{at}.unet takes {channels} channels of pixels, expected {wanted}: is it another stage's?"
+        ));
+    }
+    stage.unet.validate().map_err(|error| format!("{at}.unet: {error}"))?;
+    Schedule::new(&stage.schedule).map_err(|error| format!("{at}.schedule: {error}"))?;
+    check_levels(at, stage)?;
     let defaults = &stage.defaults;
     within(&format!("{at}.defaults.steps"), defaults.steps, 1, MAX_STEPS)?;
     within(&format!("{at}.defaults.guidance"), defaults.guidance, 0.0, 100.0)?;
     thresholding(&format!("{at}.defaults.thresholding"), defaults.thresholding)
+}
+
+/// The augmentation's levels are timesteps of the schedule, and the default is one that was trained.
+fn check_levels(at: &str, stage: &StageManifest) -> Result<(), String> {
+    let Some(conditioning) = stage.conditioning else { return Ok(()) };
+    let last = stage.schedule.train_steps as u32 - 1;
+    let [low, high] = conditioning.aug_levels.unwrap_or([0, last]);
+    within(&format!("{at}.conditioning.aug_levels"), high, low, last)?;
+    within(&format!("{at}.conditioning.aug_level"), conditioning.aug_level, low, high)
 }
 
 /// Checks the ranges of a thresholding setting.

@@ -7,6 +7,15 @@ use serde_json::{Value, json};
 /// A manifest of two stages that is in order.
 pub(super) fn sample() -> Value {
     let file = |name: &str| json!({"file": name, "size": 100, "sha256": "ab".repeat(32)});
+    let unet = |channels: u32| {
+        json!({
+            "in_channels": channels, "out_channels": 3, "block_out_channels": [8, 16], "norm_num_groups": 4,
+            "down_block_types": ["ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D"],
+            "up_block_types": ["ResnetUpsampleBlock2D", "ResnetUpsampleBlock2D"],
+            "mid_block_type": "UNetMidBlock2D", "cross_attention_dim": 8, "resnet_time_scale_shift": "scale_shift",
+            "attention_head_dim": 8, "layers_per_block": 1, "act_fn": "gelu", "patch_size": 1,
+        })
+    };
     let schedule = json!({"kind": "squaredcos_cap_v2", "train_steps": 1000, "prediction": "v_prediction", "variance": "fixed_small",
         "spacing": "trailing", "steps_offset": 0, "beta_start": 0.0001, "beta_end": 0.02});
     json!({
@@ -14,11 +23,11 @@ pub(super) fn sample() -> Value {
         "tokenizer": {"file": "tokenizer.json", "size": 100, "sha256": "ab".repeat(32), "max_length": 40, "lowercase": true},
         "text_encoder": file("text_encoder.gguf"),
         "stages": [
-            {"name": "base", "image_size": 64, "weights": file("unet.gguf"), "unet": {}, "schedule": schedule,
+            {"name": "base", "image_size": 64, "weights": file("unet.gguf"), "unet": unet(3), "schedule": schedule,
              "target": {"kind": "image"}, "conditioning": null,
              "defaults": {"sampler": "ddim", "steps": 25, "guidance": 4.0,
                           "thresholding": {"kind": "dynamic", "quantile": 0.95, "max": 1.5}}},
-            {"name": "super_res_1", "image_size": 256, "weights": file("super_res_1.gguf"), "unet": {}, "schedule": schedule,
+            {"name": "super_res_1", "image_size": 256, "weights": file("super_res_1.gguf"), "unet": unet(6), "schedule": schedule,
              "target": {"kind": "residual", "scale": 0.2},
              "conditioning": {"upsample": "bicubic", "aug_level": 0, "aug_levels": [0, 199]},
              "defaults": {"sampler": "ddim", "steps": 1, "guidance": 1.0, "thresholding": {"kind": "static", "max": 4.0}}},
@@ -90,6 +99,11 @@ fn faults_are_named() {
         ("/stages/0/target", json!({"kind": "residual", "scale": 0.2}), "stages[0].target is a residual"),
         ("/stages/0/defaults/steps", json!(0), "stages[0].defaults.steps"),
         ("/stages/0/defaults/guidance", json!(1e9), "stages[0].defaults.guidance"),
+        ("/stages/0/unet/in_channels", json!(6), "stages[0].unet takes 6 channels of pixels, expected 3"),
+        ("/stages/0/unet/act_fn", json!("geglu"), "stages[0].unet: the U-Net option `act_fn`"),
+        ("/stages/0/schedule/train_steps", json!(0), "stages[0].schedule"),
+        ("/stages/1/conditioning/aug_level", json!(200), "stages[1].conditioning.aug_level must be between 0 and 199"),
+        ("/stages/1/conditioning/aug_levels", json!([5, 2]), "aug_levels"),
         ("/stages/0/defaults/thresholding/quantile", json!(1.5), "quantile must be between 0 and 1"),
     ] {
         let error = message(pointer, value);

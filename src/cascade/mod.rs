@@ -1,10 +1,41 @@
 //! The cascade: manifest, stages, pipeline, request and events. From a prompt to the pictures of all stages.
+//!
+//! [`Cascade::open`] reads a model's manifest, [`Cascade::generate`] runs a [`Request`] and tells an [`Observer`] what
+//! happens. All stages are one type with different settings; each starts from noise and the float picture of the
+//! stage before.
 
+mod device;
 mod error;
+mod events;
+mod files;
+mod loading;
 pub mod manifest;
 mod manifest_checks;
 #[cfg(test)]
 mod manifest_tests;
+#[cfg(test)]
+mod mock;
+mod networks;
+mod noise;
+mod output;
+mod pictures;
+mod pipeline;
+#[cfg(test)]
+mod pipeline_tests;
+mod request;
+#[cfg(test)]
+mod request_tests;
+mod sampling;
+mod settings;
+mod stage;
 
 pub use error::CascadeError;
+pub use events::{Event, Observer, Silent};
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::Directory;
+pub use files::ModelFiles;
 pub use manifest::Manifest;
+pub use noise::GivenNoise;
+pub use output::{Output, StageOutput, picture_settings};
+pub use pipeline::Cascade;
+pub use request::{MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, Request};

@@ -1,0 +1,83 @@
+//! The networks of a cascade on a real device: loading them from GGUF files onto the CPU or a GPU.
+
+use super::CascadeError;
+use super::files::ModelFiles;
+use super::loading::{Counted, Loading};
+use super::manifest::{FileEntry, StageManifest};
+use super::networks::{Networks, PromptEncoder, StageShape};
+use super::stage::{CpuStage, StageRunner};
+use crate::gpu::Backend;
+use crate::text::{Embedding, TextEncoder, Tokenized};
+use crate::weights::{Weights, load_module};
+use async_trait::async_trait;
+use burn::tensor::Device;
+use std::rc::Rc;
+
+/// `general.architecture` of a U-Net's file.
+const UNET_ARCHITECTURE: &str = "imagen-unet";
+
+/// Networks on one backend.
+pub(super) struct DeviceNetworks {
+    backend: Backend,
+}
+
+impl DeviceNetworks {
+    pub(super) fn new(backend: Backend) -> Self {
+        Self { backend }
+    }
+}
+
+#[async_trait(?Send)]
+impl PromptEncoder for TextEncoder {
+    async fn encode(&mut self, prompts: &[Tokenized]) -> Result<Vec<Embedding>, CascadeError> {
+        Ok(TextEncoder::encode(self, prompts).await?)
+    }
+}
+
+#[async_trait(?Send)]
+impl Networks for DeviceNetworks {
+    async fn text_encoder(
+        &mut self,
+        files: &dyn ModelFiles,
+        entry: &FileEntry,
+        loading: &Rc<Loading>,
+    ) -> Result<Box<dyn PromptEncoder>, CascadeError> {
+        let weights = open_weights(files, entry, loading).await?;
+        Ok(Box::new(TextEncoder::load(weights, &self.backend).await?))
+    }
+
+    async fn stage(
+        &mut self,
+        files: &dyn ModelFiles,
+        stage: &StageManifest,
+        _shape: StageShape,
+        loading: &Rc<Loading>,
+    ) -> Result<Box<dyn StageRunner>, CascadeError> {
+        let mut weights = open_weights(files, &stage.weights, loading).await?;
+        weights.require_architecture(UNET_ARCHITECTURE)?;
+        match &self.backend {
+            Backend::Cpu | Backend::Gpu(_) => {
+                let device = Device::flex();
+                let empty = stage.unet.init(&device)?;
+                let unet = load_module(empty, &mut weights, &str::to_owned, &device).await?;
+                Ok(Box::new(CpuStage::new(unet, &stage.unet, stage.image_size, device)))
+            }
+        }
+    }
+
+    async fn rebuild(&mut self) -> Result<(), CascadeError> {
+        Ok(())
+    }
+}
+
+/// Opens a weights file; its size and hash are checked as it streams by.
+async fn open_weights(
+    files: &dyn ModelFiles,
+    entry: &FileEntry,
+    loading: &Rc<Loading>,
+) -> Result<Weights, CascadeError> {
+    let source = files.open(&entry.file).await?;
+    let mut weights = Weights::open(Box::new(Counted::new(source, loading))).await?;
+    weights.expect(entry.size, &entry.sha256);
+    Ok(weights)
+}

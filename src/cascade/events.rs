@@ -1,0 +1,68 @@
+//! What a running cascade tells: the events of a generation, and the observer that receives them.
+
+use crate::image::Picture;
+use async_trait::async_trait;
+use serde::Serialize;
+
+/// Something that happened. Serialised as `{"event":"step",…}`; pictures are left out of that.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// Weights are being read: `done` of `total` bytes of one part.
+    Loading { part: String, done: u64, total: u64 },
+    /// GPU pipelines of a part are being made: `done` of `total`.
+    Compiling { part: String, done: usize, total: usize },
+    /// The prompt is being encoded.
+    Encoding,
+    /// Something that the user should know and that stops nothing, such as a prompt that was cut.
+    Notice { message: String },
+    /// A stage starts: `images` pictures, `steps` steps each.
+    StageStarted { stage: usize, image_size: u32, steps: usize, images: u32 },
+    /// Step `step` (counted from 1) of `steps` of picture `image` (counted from 0) is done.
+    Step {
+        stage: usize,
+        image_size: u32,
+        image: u32,
+        images: u32,
+        step: usize,
+        steps: usize,
+        /// The picture as far as it can be told, when the request asked for previews.
+        #[serde(skip)]
+        preview: Option<Picture>,
+    },
+    /// A stage is done. Its pictures stay valid whatever happens later.
+    StageFinished {
+        stage: usize,
+        image_size: u32,
+        #[serde(skip)]
+        pictures: Vec<Picture>,
+    },
+    /// The GPU was lost and rebuilt; the run goes on with this stage.
+    Resumed { stage: usize, image_size: u32 },
+}
+
+/// Receives events and steers a generation.
+#[async_trait(?Send)]
+pub trait Observer {
+    /// Called for every event, in order.
+    fn event(&mut self, event: Event);
+
+    /// Awaited between two steps: in a browser, a place to let the event loop run.
+    async fn pause(&mut self) {}
+
+    /// Asked between two steps and between two reads of weights: true ends the run with
+    /// [`CascadeError::Cancelled`](super::CascadeError::Cancelled).
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// An observer that ignores everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+#[async_trait(?Send)]
+impl Observer for Silent {
+    fn event(&mut self, _event: Event) {}
+}

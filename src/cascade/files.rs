@@ -1,0 +1,95 @@
+//! The files of a model: a folder on disk, or whatever else can open a file by its plain name.
+
+use super::manifest::FileEntry;
+use super::{CascadeError, Manifest};
+use crate::weights::{Source, WeightsError};
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+
+/// A manifest larger than this is a mistake.
+const MAX_MANIFEST_BYTES: u64 = 4 << 20;
+/// The largest tokenizer in the field (mT5) has 16 MiB.
+const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
+
+/// Opens the files of one model by their plain names.
+#[async_trait(?Send)]
+pub trait ModelFiles {
+    /// Where the files are, for messages.
+    fn location(&self) -> String;
+
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// [`CascadeError::File`] that says what is missing and where it was looked for.
+    async fn open(&self, name: &str) -> Result<Box<dyn Source>, CascadeError>;
+}
+
+/// A model's folder on disk.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Debug)]
+pub struct Directory {
+    path: std::path::PathBuf,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Directory {
+    /// The folder that holds `imagen.json`.
+    pub fn new(path: impl Into<std::path::PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[async_trait(?Send)]
+impl ModelFiles for Directory {
+    fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn open(&self, name: &str) -> Result<Box<dyn Source>, CascadeError> {
+        let path = self.path.join(name);
+        if !path.is_file() {
+            let reason = format!("there is no such file in {}; download or convert the model again", self.location());
+            return Err(CascadeError::File { name: name.to_owned(), reason });
+        }
+        Ok(Box::new(crate::weights::FileSource::open(&path)?))
+    }
+}
+
+/// Reads and checks the manifest.
+pub(super) async fn read_manifest(files: &dyn ModelFiles) -> Result<Manifest, CascadeError> {
+    let mut source = files.open(super::manifest::MANIFEST_FILE).await?;
+    if source.len() > MAX_MANIFEST_BYTES {
+        return Err(CascadeError::Manifest { reason: format!("it has {} bytes", source.len()) });
+    }
+    Manifest::from_json(&read_all(source.as_mut()).await?)
+}
+
+/// Reads the tokenizer and checks its size and hash.
+pub(super) async fn read_tokenizer(files: &dyn ModelFiles, entry: &FileEntry) -> Result<Vec<u8>, CascadeError> {
+    let mut source = files.open(&entry.file).await?;
+    let actual = source.len();
+    let name = || entry.file.clone();
+    if entry.size > MAX_TOKENIZER_BYTES {
+        let reason = format!("a tokenizer of {} bytes is no tokenizer", entry.size);
+        return Err(CascadeError::File { name: name(), reason });
+    }
+    if actual < entry.size {
+        return Err(WeightsError::Truncated { name: name(), expected: entry.size, actual }.into());
+    }
+    if actual > entry.size {
+        let reason = format!("it has {actual} bytes instead of {}; download or convert the model again", entry.size);
+        return Err(CascadeError::File { name: name(), reason });
+    }
+    let bytes = read_all(source.as_mut()).await?;
+    let hash = hex::encode(Sha256::digest(&bytes));
+    if hash != entry.sha256 {
+        return Err(WeightsError::WrongHash { name: name(), expected: entry.sha256.clone(), actual: hash }.into());
+    }
+    Ok(bytes)
+}
+
+async fn read_all(source: &mut dyn Source) -> Result<Vec<u8>, CascadeError> {
+    let length = usize::try_from(source.len()).unwrap_or(usize::MAX);
+    Ok(source.read(0, length).await?)
+}

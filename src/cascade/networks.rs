@@ -1,0 +1,50 @@
+//! Where the pipeline gets its networks from. The pipeline knows no device; tests give it networks of their own.
+
+use super::CascadeError;
+use super::files::ModelFiles;
+use super::loading::Loading;
+use super::manifest::{FileEntry, StageManifest};
+use super::stage::StageRunner;
+use crate::text::{Embedding, Tokenized};
+use async_trait::async_trait;
+use std::rc::Rc;
+
+/// Encodes prompts.
+#[async_trait(?Send)]
+pub(super) trait PromptEncoder {
+    /// One embedding per prompt, in order.
+    async fn encode(&mut self, prompts: &[Tokenized]) -> Result<Vec<Embedding>, CascadeError>;
+}
+
+/// Loads networks onto a device, and brings the device back when it was lost.
+#[async_trait(?Send)]
+pub(super) trait Networks {
+    /// Loads the text encoder.
+    async fn text_encoder(
+        &mut self,
+        files: &dyn ModelFiles,
+        entry: &FileEntry,
+        loading: &Rc<Loading>,
+    ) -> Result<Box<dyn PromptEncoder>, CascadeError>;
+
+    /// Loads a stage's U-Net for `rows` rows of text of `tokens` positions.
+    async fn stage(
+        &mut self,
+        files: &dyn ModelFiles,
+        stage: &StageManifest,
+        shape: StageShape,
+        loading: &Rc<Loading>,
+    ) -> Result<Box<dyn StageRunner>, CascadeError>;
+
+    /// Replaces a lost device by a new one. Everything loaded before is gone.
+    async fn rebuild(&mut self) -> Result<(), CascadeError>;
+}
+
+/// What a stage's network has to be built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StageShape {
+    /// Rows of the network's batch: 2 with guidance, else 1.
+    pub rows: usize,
+    /// Positions of the text.
+    pub tokens: usize,
+}

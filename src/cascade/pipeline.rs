@@ -1,0 +1,272 @@
+//! The cascade itself: prompt to embedding, then stage after stage, each from noise and the picture before it.
+//!
+//! The recipe is that of Imagen (2205.11487, section 2): a frozen text encoder, a base model, and super-resolution
+//! models with noise-conditioning augmentation, every stage with classifier-free guidance and thresholding.
+
+use super::events::{Event, Observer};
+use super::files::{self, ModelFiles};
+use super::loading::{Loading, watch};
+use super::manifest::Manifest;
+use super::networks::{Networks, PromptEncoder, StageShape};
+use super::output::{Output, StageOutput};
+use super::pictures::{LowPicture, to_picture};
+use super::request::Request;
+use super::sampling::{self, Job};
+use super::settings::{self, StageSettings};
+use super::stage::{Prompt, StageRunner};
+use super::{CascadeError, device::DeviceNetworks};
+use crate::gpu::Backend;
+use crate::text::{Embedding, Tokenized, Tokenizer};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A model, ready to generate. Networks are loaded when they are first needed, and stay.
+pub struct Cascade {
+    manifest: Manifest,
+    files: Box<dyn ModelFiles>,
+    tokenizer: Tokenizer,
+    networks: Box<dyn Networks>,
+    encoder: Option<Box<dyn PromptEncoder>>,
+    stages: BTreeMap<usize, (StageShape, Box<dyn StageRunner>)>,
+}
+
+/// The text of a run.
+struct Text {
+    positive: Embedding,
+    negative: Option<Embedding>,
+}
+
+impl Cascade {
+    /// Opens a model: reads and checks its manifest and tokenizer. No weights are read yet.
+    ///
+    /// # Errors
+    /// Where one of the two is missing, damaged, or not of this version.
+    pub async fn open(files: Box<dyn ModelFiles>, backend: Backend) -> Result<Self, CascadeError> {
+        Self::with_networks(files, Box::new(DeviceNetworks::new(backend))).await
+    }
+
+    pub(super) async fn with_networks(
+        files: Box<dyn ModelFiles>,
+        networks: Box<dyn Networks>,
+    ) -> Result<Self, CascadeError> {
+        let manifest = files::read_manifest(files.as_ref()).await?;
+        let entry = &manifest.tokenizer;
+        let bytes = files::read_tokenizer(files.as_ref(), &entry.file).await?;
+        let tokenizer = Tokenizer::from_bytes(&bytes, entry.max_length, entry.lowercase)?;
+        Ok(Self { manifest, files, tokenizer, networks, encoder: None, stages: BTreeMap::new() })
+    }
+
+    /// The model's manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Drops every loaded network; the next run loads again what it needs.
+    pub fn unload(&mut self) {
+        self.encoder = None;
+        self.stages.clear();
+    }
+
+    /// Encodes prompts without generating anything.
+    ///
+    /// # Errors
+    /// As [`Cascade::generate`].
+    pub async fn encode(
+        &mut self,
+        prompts: &[String],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Embedding>, CascadeError> {
+        let mut recovery = Recovery::default();
+        loop {
+            match self.encode_once(prompts, observer).await {
+                Err(error) => self.recover(error, &mut recovery, None, "encoding the prompt").await?,
+                embeddings => return embeddings,
+            }
+        }
+    }
+
+    /// Generates the pictures of a request, stage after stage.
+    ///
+    /// Finished stages are handed to the observer at once, so that an error or a cancellation later loses nothing. A
+    /// lost GPU is rebuilt once and the run goes on after the last finished stage; out of memory, what is not needed
+    /// at the moment is dropped and the stage tried once more.
+    ///
+    /// # Errors
+    /// [`CascadeError::Request`] before anything is loaded where a setting is out of range; later whatever loading,
+    /// the device or the observer ([`CascadeError::Cancelled`]) ends the run with.
+    pub async fn generate(&mut self, request: &Request, observer: &mut dyn Observer) -> Result<Output, CascadeError> {
+        let stages = settings::resolve(request, &self.manifest)?;
+        let text = self.text(request, &stages, observer).await?;
+        let mut low = start_pictures(request);
+        let mut output = Output::default();
+        for stage in &stages {
+            let samples = self.run_stage(request, stage, &text, &low, observer).await?;
+            let pictures: Vec<_> =
+                samples.iter().map(|values| to_picture(stage.size, values)).collect::<Result<_, _>>()?;
+            let finished =
+                Event::StageFinished { stage: stage.index, image_size: stage.size, pictures: pictures.clone() };
+            observer.event(finished);
+            output.stages.push(StageOutput { stage: stage.index, image_size: stage.size, pictures });
+            low = samples.into_iter().map(|values| LowPicture { size: stage.size, values }).collect();
+        }
+        Ok(output)
+    }
+
+    /// The embeddings of a run: given, or encoded.
+    async fn text(
+        &mut self,
+        request: &Request,
+        stages: &[StageSettings],
+        observer: &mut dyn Observer,
+    ) -> Result<Text, CascadeError> {
+        let guided = stages.iter().any(|stage| stage.rules.guidance != 1.0);
+        let mut wanted = Vec::new();
+        if request.embedding.is_none() {
+            wanted.push(request.prompt.clone());
+        }
+        if guided && request.negative_embedding.is_none() {
+            wanted.push(request.negative_prompt.clone());
+        }
+        let mut encoded = match wanted.is_empty() {
+            true => Vec::new(),
+            false => self.encode(&wanted, observer).await?,
+        }
+        .into_iter();
+        let missing = || CascadeError::request("prompt", "the text encoder gave no embedding");
+        let positive = request.embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?;
+        let negative = match guided {
+            true => Some(request.negative_embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?),
+            false => None,
+        };
+        if let Some(negative) = &negative
+            && (negative.tokens, negative.d_model) != (positive.tokens, positive.d_model)
+        {
+            let reason = format!(
+                "it has {}×{} values, the negative one {}×{}; both must come from the same text encoder",
+                positive.tokens, positive.d_model, negative.tokens, negative.d_model
+            );
+            return Err(CascadeError::request("embedding", reason));
+        }
+        Ok(Text { positive, negative })
+    }
+
+    async fn encode_once(
+        &mut self,
+        prompts: &[String],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Embedding>, CascadeError> {
+        let tokens = prompts.iter().map(|prompt| self.tokenizer.encode(prompt));
+        let tokens: Vec<Tokenized> = tokens.collect::<Result<_, _>>()?;
+        for (prompt, _) in prompts.iter().zip(&tokens).filter(|(_, tokens)| tokens.truncated) {
+            let start: String = prompt.chars().take(40).collect();
+            let length = self.tokenizer.max_length();
+            let message = format!("the prompt \"{start}…\" is longer than {length} tokens; its end is ignored");
+            observer.event(Event::Notice { message });
+        }
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            empty => {
+                let loading = Rc::new(Loading::default());
+                let work = self.networks.text_encoder(self.files.as_ref(), &self.manifest.text_encoder, &loading);
+                empty.insert(watch(work, "text encoder", &loading, observer).await?)
+            }
+        };
+        observer.event(Event::Encoding);
+        observer.pause().await;
+        if observer.cancelled() {
+            return Err(CascadeError::Cancelled);
+        }
+        encoder.encode(&tokens).await
+    }
+
+    /// All pictures of one stage, as planar samples, whatever the device does meanwhile.
+    async fn run_stage(
+        &mut self,
+        request: &Request,
+        stage: &StageSettings,
+        text: &Text,
+        low: &[LowPicture],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Vec<f32>>, CascadeError> {
+        let prompt = Prompt {
+            positive: &text.positive,
+            negative: text.negative.as_ref().filter(|_| stage.rules.guidance != 1.0),
+        };
+        let job = Job { request, stage, prompt, low };
+        let mut recovery = Recovery::default();
+        loop {
+            match self.run_stage_once(&job, observer).await {
+                Err(error) => {
+                    let during = format!("the {0}×{0} stage", stage.size);
+                    let lost = error.is_device_lost();
+                    self.recover(error, &mut recovery, Some(stage.index), &during).await?;
+                    if lost {
+                        observer.event(Event::Resumed { stage: stage.index, image_size: stage.size });
+                    }
+                }
+                samples => return samples,
+            }
+        }
+    }
+
+    async fn run_stage_once(
+        &mut self,
+        job: &Job<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Vec<f32>>, CascadeError> {
+        let shape = StageShape { rows: job.prompt.rows(), tokens: job.prompt.positive.tokens };
+        let index = job.stage.index;
+        if self.stages.get(&index).is_none_or(|(built, _)| *built != shape) {
+            self.stages.remove(&index);
+            let Some(manifest) = self.manifest.stages.get(index) else {
+                return Err(CascadeError::request("stage", format!("the model has no stage {}", index + 1)));
+            };
+            let loading = Rc::new(Loading::default());
+            let work = self.networks.stage(self.files.as_ref(), manifest, shape, &loading);
+            let runner = watch(work, &job.stage.name, &loading, observer).await?;
+            self.stages.insert(index, (shape, runner));
+        }
+        let Some((_, runner)) = self.stages.get_mut(&index) else { return Ok(Vec::new()) };
+        sampling::run(runner.as_mut(), job, observer).await
+    }
+
+    /// Makes a second try possible, or returns the error: a lost device is rebuilt, once; out of memory, everything
+    /// is dropped, once.
+    async fn recover(
+        &mut self,
+        error: CascadeError,
+        recovery: &mut Recovery,
+        stage: Option<usize>,
+        during: &str,
+    ) -> Result<(), CascadeError> {
+        if error.is_device_lost() {
+            self.unload();
+            if std::mem::replace(&mut recovery.rebuilt, true) {
+                return Err(CascadeError::DeviceLost { during: during.to_owned() });
+            }
+            return self.networks.rebuild().await;
+        }
+        if error.is_out_of_memory() {
+            let others = self.encoder.is_some() || self.stages.keys().any(|&loaded| Some(loaded) != stage);
+            self.unload();
+            if others && !std::mem::replace(&mut recovery.freed, true) {
+                return Ok(());
+            }
+            return Err(CascadeError::OutOfMemory { part: during.to_owned(), reason: error.to_string() });
+        }
+        Err(error)
+    }
+}
+
+/// What was already tried in this stage.
+#[derive(Default)]
+struct Recovery {
+    rebuilt: bool,
+    freed: bool,
+}
+
+/// The pictures of a request that starts at a later stage.
+fn start_pictures(request: &Request) -> Vec<LowPicture> {
+    let lift = |picture: &crate::image::Picture| LowPicture { size: picture.width, values: picture.to_planar() };
+    request.start_pictures.iter().map(lift).collect()
+}

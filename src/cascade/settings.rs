@@ -1,0 +1,58 @@
+//! From a request and a manifest to what each stage does: the request's settings win over the manifest's.
+
+use super::CascadeError;
+use super::manifest::{Conditioning, Manifest, StageManifest, Target};
+use super::request::Request;
+use super::stage::Rules;
+use crate::diffusion::{Sampler, Schedule, Step};
+use crate::image::resample::Filter;
+
+/// Everything that one stage does in one run, apart from the text.
+#[derive(Clone, Debug)]
+pub(super) struct StageSettings {
+    /// Index in the manifest.
+    pub index: usize,
+    pub name: String,
+    pub size: u32,
+    pub sampler: Sampler,
+    pub schedule: Schedule,
+    pub steps: Vec<Step>,
+    pub rules: Rules,
+    pub target: Target,
+    /// Filter and noise level of the conditioning picture.
+    pub low: Option<(Filter, u32)>,
+}
+
+/// The stages of a run in order.
+///
+/// # Errors
+/// [`CascadeError::Request`] for the first setting out of range.
+pub(super) fn resolve(request: &Request, manifest: &Manifest) -> Result<Vec<StageSettings>, CascadeError> {
+    request.check(manifest)?;
+    let last = request.stop_at_stage.unwrap_or(manifest.stages.len());
+    let stages = manifest.stages.iter().enumerate().take(last).skip(request.start_at_stage - 1);
+    stages.map(|(index, stage)| resolve_stage(request, index, stage)).collect()
+}
+
+fn resolve_stage(request: &Request, index: usize, stage: &StageManifest) -> Result<StageSettings, CascadeError> {
+    let (size, defaults) = (stage.image_size, &stage.defaults);
+    let sampler = request.sampler.get(&size).copied().unwrap_or(defaults.sampler);
+    let count = request.steps.get(&size).copied().unwrap_or(defaults.steps);
+    let schedule = Schedule::new(&stage.schedule)?;
+    let steps = sampler.steps(&schedule, count as usize)?;
+    // Without a prompt there is nothing to guide towards: conditional and unconditional predictions are the same.
+    let guidance = match request.unconditional {
+        true => 1.0,
+        false => request.guidance.get(&size).copied().unwrap_or(defaults.guidance),
+    };
+    let rules = Rules {
+        prediction: stage.schedule.prediction,
+        thresholding: request.thresholding.get(&size).copied().unwrap_or(defaults.thresholding),
+        guidance,
+    };
+    let low = stage.conditioning.map(|Conditioning { upsample, aug_level, .. }| {
+        (upsample, request.aug_level.get(&size).copied().unwrap_or(aug_level))
+    });
+    let name = stage.name.clone();
+    Ok(StageSettings { index, name, size, sampler, schedule, steps, rules, target: stage.target, low })
+}
