@@ -1,14 +1,16 @@
 // Halving (mean of 2 × 2) and doubling (nearest) of a picture, with a norm and an activation applied on the way.
 //
-// Tiling: one invocation per output value, 256 to a workgroup, channels fastest: reads and writes are contiguous along
+// Tiling: one invocation per output Value, 256 to a workgroup, channels fastest: reads and writes are contiguous along
 // the channels. A doubled value is normalised four times, which costs less than sharing it would. Bound by memory.
-// Behind activation.wgsl.
+// Behind activation.wgsl and the type Value, a vec4 or (for channels that are no multiple of 4) an f32, with its
+// `activated`.
 
 struct Params {
+    // Values of the output.
     values: u32,
-    // Of the output.
     height: u32,
     width: u32,
+    // In Values.
     channels: u32,
     // Of the input.
     source_height: u32,
@@ -17,13 +19,12 @@ struct Params {
     halves: u32,
     // 1 when there is a norm (else `affine` is never read).
     has_norm: u32,
-    activation: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> affine: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Value>;
+@group(0) @binding(2) var<storage, read> affine: array<Value>;
+@group(0) @binding(3) var<storage, read_write> y: array<Value>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -36,8 +37,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let column = position % params.width;
     let row = position / params.width % params.height;
     let entry = position / params.width / params.height;
-    var a = 1.0;
-    var b = 0.0;
+    var a = Value(1.0);
+    var b = Value(0.0);
     if params.has_norm == 1u {
         a = affine[entry * 2u * params.channels + channel];
         b = affine[(entry * 2u + 1u) * params.channels + channel];
@@ -46,12 +47,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if params.halves == 1u {
         // Of an odd height or width the last row or column is dropped, as in torch's pooling.
         let first = (entry * params.source_height + row * 2u) * line + column * 2u * params.channels + channel;
-        let top = activate(a * x[first] + b, params.activation) + activate(a * x[first + params.channels] + b, params.activation);
-        let bottom = activate(a * x[first + line] + b, params.activation)
-            + activate(a * x[first + line + params.channels] + b, params.activation);
+        let top = activated(a * x[first] + b) + activated(a * x[first + params.channels] + b);
+        let bottom = activated(a * x[first + line] + b)
+            + activated(a * x[first + line + params.channels] + b);
         y[index] = 0.25 * (top + bottom);
     } else {
         let at = (entry * params.source_height + row / 2u) * line + column / 2u * params.channels + channel;
-        y[index] = activate(a * x[at] + b, params.activation);
+        y[index] = activated(a * x[at] + b);
     }
 }

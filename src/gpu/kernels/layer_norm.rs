@@ -31,3 +31,32 @@ impl PlanBuilder {
         Ok(y)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::plan::Shape;
+    use crate::gpu::testing::{TestWeights, assert_close, run, values};
+    use crate::weights::BlockFormat;
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    #[test]
+    fn as_burn_does() {
+        for (batch, tokens, channels) in [(1, 1, 2), (2, 5, 33), (4, 3, 256), (3, 7, 130), (1, 2, 1500)] {
+            let shape = Shape::tokens(batch, tokens, channels);
+            // A large mean: a variance as E[x²] − mean² would lose its digits.
+            let x: Vec<f32> = values(1, shape.values() as usize).iter().map(|value| value + 100.0).collect();
+            let mut weights = TestWeights::new();
+            let weight = weights.random("w", &[channels as usize], BlockFormat::F32);
+            let bias = weights.random("b", &[channels as usize], BlockFormat::F32);
+            let y = run(&weights, &[(shape, &x)], |b, t| b.layer_norm(t[0], "w", "b", 1e-5)).unwrap();
+            let sides = [(batch * tokens) as usize, channels as usize];
+            let tensor =
+                |values, sides: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, sides), &Device::flex());
+            let x = tensor(x, sides);
+            let centred = x.clone() - x.mean_dim(1);
+            let deviation = (centred.clone().square().mean_dim(1) + 1e-5).sqrt();
+            let expected = centred / deviation * tensor(weight, [1, sides[1]]) + tensor(bias, [1, sides[1]]);
+            assert_close(&y, &expected.into_data().try_to_vec::<f32>().unwrap(), 1e-4);
+        }
+    }
+}

@@ -26,3 +26,29 @@ impl PlanBuilder {
         Ok(y)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::plan::Shape;
+    use crate::gpu::testing::{TestWeights, assert_close, run, values};
+    use crate::weights::BlockFormat;
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    #[test]
+    fn as_burn_does() {
+        for (batch, tokens, channels) in [(1, 1, 1), (2, 40, 33), (4, 77, 64), (3, 16, 130)] {
+            let shape = Shape::tokens(batch, tokens, channels);
+            let x = values(1, shape.values() as usize);
+            let mut weights = TestWeights::new();
+            let added = weights.random("p", &[channels as usize], BlockFormat::F32);
+            let plain = run(&weights, &[(shape, &x)], |b, t| b.mean_tokens(t[0], None)).unwrap();
+            let with = run(&weights, &[(shape, &x)], |b, t| b.mean_tokens(t[0], Some("p"))).unwrap();
+            let sides = [batch as usize, tokens as usize, channels as usize];
+            let mean = Tensor::<3>::from_data(TensorData::new(x, sides), &Device::flex()).mean_dim(1);
+            let expected = mean.into_data().try_to_vec::<f32>().unwrap();
+            assert_close(&plain, &expected, 1e-6);
+            let expected: Vec<f32> = expected.iter().zip(added.iter().cycle()).map(|(mean, add)| mean + add).collect();
+            assert_close(&with, &expected, 1e-6);
+        }
+    }
+}

@@ -40,3 +40,59 @@ impl PlanBuilder {
         Ok(y)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::plan::{PlanBuilder, Shape};
+    use crate::gpu::testing::{TestWeights, run, values};
+    use crate::weights::WeightIndex;
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    fn planar(images: u32, colours: u32, size: u32) -> Shape {
+        Shape { batch: images, height: colours, width: size, channels: size }
+    }
+
+    /// `[images, colours, size, size]` to `[images, size/p, size/p, colours·p²]`.
+    fn unshuffled(values: &[f32], shape: Shape, patch: usize) -> Tensor<4> {
+        let [n, c, s] = [shape.batch, shape.height, shape.width].map(|side| side as usize);
+        let x = Tensor::<4>::from_data(TensorData::new(values.to_vec(), [n, c, s, s]), &Device::flex());
+        x.reshape([n, c, s / patch, patch, s / patch, patch]).permute([0, 2, 4, 1, 3, 5]).reshape([
+            n,
+            s / patch,
+            s / patch,
+            c * patch * patch,
+        ])
+    }
+
+    #[test]
+    fn pixel_unshuffle_and_repeat() {
+        for (images, size, patch, repeat, second) in
+            [(1, 8, 1, 1, false), (2, 12, 2, 2, false), (3, 20, 4, 1, true), (1, 16, 8, 2, true), (4, 6, 3, 2, true)]
+        {
+            let shape = planar(images, 3, size);
+            let (x, other) = (values(1, shape.values() as usize), values(2, shape.values() as usize));
+            let y = run(&TestWeights::new(), &[(shape, &x), (shape, &other)], |b, t| {
+                b.pack(t[0], second.then_some(t[1]), patch, repeat)
+            })
+            .unwrap();
+            let mut expected = unshuffled(&x, shape, patch as usize);
+            if second {
+                expected = Tensor::cat(vec![expected, unshuffled(&other, shape, patch as usize)], 3);
+            }
+            let expected = Tensor::cat(vec![expected; repeat as usize], 0);
+            assert_eq!(y, expected.into_data().try_to_vec::<f32>().unwrap());
+        }
+    }
+
+    #[test]
+    fn misfits_are_errors() {
+        let mut b = PlanBuilder::new(&WeightIndex::new(), &wgpu::Limits::default());
+        let x = b.input("x", planar(1, 3, 8)).unwrap();
+        let other = b.input("other", planar(1, 3, 4)).unwrap();
+        let oblong = b.input("oblong", Shape { batch: 1, height: 3, width: 8, channels: 4 }).unwrap();
+        assert!(b.pack(x, None, 3, 1).is_err());
+        assert!(b.pack(x, None, 0, 1).is_err());
+        assert!(b.pack(x, Some(other), 2, 1).is_err());
+        assert!(b.pack(oblong, None, 2, 1).is_err());
+    }
+}

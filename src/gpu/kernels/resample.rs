@@ -13,6 +13,17 @@ pub enum Resample {
     Nearest2,
 }
 
+/// What stands in front of the kernel's text: four channels at a time where their number allows it.
+fn prelude(vector: u32) -> &'static str {
+    if vector == 4 {
+        "override ACTIVATION: u32;\nalias Value = vec4<f32>;\n\
+         fn activated(x: Value) -> Value { return activate(ACTIVATION, x); }\n"
+    } else {
+        "override ACTIVATION: u32;\nalias Value = f32;\n\
+         fn activated(x: Value) -> Value { return activate1(ACTIVATION, x); }\n"
+    }
+}
+
 impl PlanBuilder {
     /// Halves or doubles a picture, after the norm where given.
     ///
@@ -32,22 +43,91 @@ impl PlanBuilder {
             Shape { height: height * 2, width: width * 2, ..x.shape }
         };
         let y = self.tensor(shape)?;
-        let source = [ACTIVATION_WGSL, include_str!("../../../shaders/resample.wgsl")];
+        let vector = if channels.is_multiple_of(4) { 4 } else { 1 };
+        let values = shape.values() / u64::from(vector);
+        let source = [ACTIVATION_WGSL, prelude(vector), include_str!("../../../shaders/resample.wgsl")];
         let dispatch = Dispatch::new("resample", "main", &source)
-            .u32(shape.values() as u32)
+            .constant("ACTIVATION", norm.map_or(0, |norm| norm.activation as u32))
+            .u32(values as u32)
             .u32(shape.height)
             .u32(shape.width)
-            .u32(channels)
+            .u32(channels / vector)
             .u32(height)
             .u32(width)
             .u32(halves.into())
             .u32(norm.is_some().into())
-            .u32(norm.map_or(0, |norm| norm.activation as u32))
             .read(x)
             .read_or_empty(norm.map(|norm| norm.affine))
             .write(y)
-            .workgroups(shape.values().div_ceil(256), self.limits().max_compute_workgroups_per_dimension);
+            .workgroups(values.div_ceil(256), self.limits().max_compute_workgroups_per_dimension);
         self.record(dispatch)?;
         Ok(y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Resample;
+    use crate::gpu::kernels::{Activation, Norm};
+    use crate::gpu::plan::{PlanBuilder, Shape};
+    use crate::gpu::testing::{TestWeights, assert_close, run, values};
+    use crate::weights::WeightIndex;
+    use burn::tensor::activation::{gelu, silu};
+    use burn::tensor::module::{avg_pool2d, interpolate};
+    use burn::tensor::ops::{AvgPoolOptions, InterpolateMode, InterpolateOptions};
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    fn check(shape: Shape, resample: Resample, activation: Option<Activation>) {
+        let Shape { batch, height, width, channels } = shape;
+        let [n, h, w, c] = [batch, height, width, channels].map(|side| side as usize);
+        let norms = Shape::vector(batch, 2 * channels);
+        let (x, affine) = (values(1, shape.values() as usize), values(2, norms.values() as usize));
+        let y = run(&TestWeights::new(), &[(shape, &x), (norms, &affine)], |b, t| {
+            b.resample(t[0], resample, activation.map(|activation| Norm { affine: t[1], activation }))
+        })
+        .unwrap();
+        let mut expected = Tensor::<4>::from_data(TensorData::new(x, [n, h, w, c]), &Device::flex());
+        if let Some(activation) = activation {
+            let affine = Tensor::<4>::from_data(TensorData::new(affine, [n, 2, 1, c]), &Device::flex());
+            let (a, b) = (affine.clone().slice([0..n, 0..1]), affine.slice([0..n, 1..2]));
+            expected = expected * a + b;
+            expected = match activation {
+                Activation::Silu => silu(expected),
+                Activation::Gelu => gelu(expected),
+                _ => expected,
+            };
+        }
+        let planar = expected.permute([0, 3, 1, 2]);
+        let planar = match resample {
+            Resample::AvgPool2 => avg_pool2d(planar, AvgPoolOptions::new([2, 2]).with_stride([2, 2])),
+            Resample::Nearest2 => {
+                let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([2 * h, 2 * w]);
+                interpolate(planar, options)
+            }
+        };
+        let expected = planar.permute([0, 2, 3, 1]).into_data().try_to_vec::<f32>().unwrap();
+        assert_close(&y, &expected, 2e-6);
+    }
+
+    #[test]
+    fn as_burn_does() {
+        for shape in
+            [Shape::image(1, 4, 6, 3), Shape::image(2, 7, 5, 33), Shape::image(3, 6, 9, 20), Shape::image(4, 2, 2, 1)]
+        {
+            for resample in [Resample::AvgPool2, Resample::Nearest2] {
+                for activation in [None, Some(Activation::None), Some(Activation::Silu), Some(Activation::Gelu)] {
+                    check(shape, resample, activation);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn misfits_are_errors() {
+        let mut b = PlanBuilder::new(&WeightIndex::new(), &wgpu::Limits::default());
+        let x = b.input("x", Shape::image(1, 1, 4, 2)).unwrap();
+        assert!(b.resample(x, Resample::AvgPool2, None).is_err());
+        let norm = Norm { affine: x, activation: Activation::None };
+        assert!(b.resample(x, Resample::Nearest2, Some(norm)).is_err());
     }
 }

@@ -28,3 +28,37 @@ impl PlanBuilder {
         Ok(y)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::plan::Shape;
+    use crate::gpu::testing::{TestWeights, assert_close, run, values};
+    use crate::weights::BlockFormat;
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    #[test]
+    fn as_burn_does() {
+        for (batch, tokens, channels) in [(1, 1, 1), (2, 5, 33), (4, 3, 256), (3, 7, 130), (1, 2, 1500)] {
+            let shape = Shape::tokens(batch, tokens, channels);
+            let x = values(1, shape.values() as usize);
+            let mut weights = TestWeights::new();
+            let weight = weights.random("w", &[channels as usize], BlockFormat::F32);
+            let y = run(&weights, &[(shape, &x)], |b, t| b.rms_norm(t[0], "w", 1e-6)).unwrap();
+            let sides = [(batch * tokens) as usize, channels as usize];
+            let x = Tensor::<2>::from_data(TensorData::new(x, sides), &Device::flex());
+            let weight = Tensor::<2>::from_data(TensorData::new(weight, [1, sides[1]]), &Device::flex());
+            let scale = (x.clone().square().mean_dim(1) + 1e-6).sqrt();
+            let expected = (x / scale * weight).into_data().try_to_vec::<f32>().unwrap();
+            assert_close(&y, &expected, 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_row_of_zeros_stays_zero() {
+        let mut weights = TestWeights::new();
+        weights.random("w", &[40], BlockFormat::F32);
+        let shape = Shape::tokens(1, 1, 40);
+        let y = run(&weights, &[(shape, &[0.0; 40])], |b, t| b.rms_norm(t[0], "w", 1e-6)).unwrap();
+        assert_eq!(y, [0.0; 40]);
+    }
+}

@@ -56,3 +56,186 @@ impl PlanBuilder {
         self.record(dispatch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SamplerUpdate;
+    use crate::diffusion::{
+        NoiseScale, Prediction, Sampler, Schedule, ScheduleConfig, Thresholding, Variance, guide, update,
+    };
+    use crate::gpu::GpuWeights;
+    use crate::gpu::kernels::{Activation, Norm, Resample};
+    use crate::gpu::plan::{Plan, PlanBuilder, Shape, StepParams};
+    use crate::gpu::testing::{device, values};
+    use crate::weights::WeightIndex;
+
+    const GUIDANCE: f32 = 3.5;
+    const STEPS: usize = 4;
+
+    /// A run of a sampler: images of this size, patches, rows per image.
+    #[derive(Clone, Copy, Debug)]
+    struct Case {
+        sampler: Sampler,
+        variance: Variance,
+        prediction: Prediction,
+        thresholding: Thresholding,
+        images: u32,
+        size: u32,
+        patch: u32,
+        rows: u32,
+    }
+
+    impl Case {
+        fn planar(self) -> Shape {
+            Shape { batch: self.images, height: 3, width: self.size, channels: self.size }
+        }
+
+        /// Prediction and variance channels of the network.
+        fn channels(self) -> u32 {
+            6 * self.patch * self.patch
+        }
+
+        /// A network that is not quite the identity, and another one for every row and channel: out = a·in + b, where
+        /// the input's second picture becomes the variance.
+        fn affine(self) -> Vec<f32> {
+            let channels = self.channels() as usize;
+            let mut affine = values(5, 2 * channels * (self.images * self.rows) as usize);
+            for entry in affine.chunks_mut(2 * channels) {
+                entry[..channels].iter_mut().for_each(|a| *a = 0.5 + 0.2 * *a);
+                entry[channels..].iter_mut().for_each(|b| *b *= 0.1);
+            }
+            affine
+        }
+
+        /// The same network on the CPU, planar: one row of outputs per image, for the planes from `first`.
+        fn network(self, affine: &[f32], row: u32, first: u32, input: &[f32]) -> Vec<f32> {
+            let (s, p, channels) = (self.size, self.patch, self.channels());
+            let out = |(index, value): (usize, &f32)| {
+                let index = index as u32;
+                let (image, colour, y, x) = (index / (3 * s * s), index / (s * s) % 3, index / s % s, index % s);
+                let channel = ((first + colour) * p + y % p) * p + x % p;
+                let entry = (row * self.images + image) * 2 * channels;
+                affine[(entry + channel) as usize] * value + affine[(entry + channels + channel) as usize]
+            };
+            input.iter().enumerate().map(out).collect()
+        }
+
+        async fn compile(self) -> Plan {
+            let mut b = PlanBuilder::new(&WeightIndex::new(), device().limits());
+            let input = |b: &mut PlanBuilder, name| b.input(name, self.planar()).unwrap();
+            let (x, variance) = (input(&mut b, "x"), input(&mut b, "variance"));
+            let (previous, noise) = (input(&mut b, "previous"), input(&mut b, "noise"));
+            let affine = b.input("affine", Shape::vector(self.images * self.rows, 2 * self.channels())).unwrap();
+            let packed = b.pack(x, Some(variance), self.patch, self.rows).unwrap();
+            let norm = Norm { affine, activation: Activation::None };
+            let doubled = b.resample(packed, Resample::Nearest2, Some(norm)).unwrap();
+            let out = b.resample(doubled, Resample::AvgPool2, None).unwrap();
+            let x0 = b.predict_x0(x, out, self.patch, self.rows, self.prediction).unwrap();
+            let scales = b.threshold(x0).unwrap();
+            let (patch, rows) = (self.patch, self.rows);
+            b.sampler_update(SamplerUpdate { x, x0, scales, previous, noise, out, patch, rows }).unwrap();
+            b.output("x", x);
+            b.output("previous", previous);
+            b.finish().unwrap().compile(&device(), &GpuWeights::none(), &mut |_, _| {}).await.unwrap()
+        }
+
+        /// The final state and x0 of both executors.
+        async fn run(self) -> [(Vec<f32>, Vec<f32>); 2] {
+            let config = format!(
+                r#"{{"kind":"squaredcos_cap_v2","train_steps":1000,"prediction":{},"variance":{},"spacing":"trailing"}}"#,
+                serde_json::to_string(&self.prediction).unwrap(),
+                serde_json::to_string(&self.variance).unwrap()
+            );
+            let config: ScheduleConfig = serde_json::from_str(&config).unwrap();
+            let steps = self.sampler.steps(&Schedule::new(&config).unwrap(), STEPS).unwrap();
+            let count = self.planar().values() as usize;
+            let (affine, variance, mut x) = (self.affine(), values(6, count), values(7, count));
+            let mut previous = Vec::new();
+            let plan = self.compile().await;
+            plan.write("x", &x).unwrap();
+            plan.write("variance", &variance).unwrap();
+            plan.write("affine", &affine).unwrap();
+            // Nothing may come of what the memory held before.
+            plan.write("previous", &vec![f32::NAN; count]).unwrap();
+            let told = self.rows - 1;
+            let spread = self.network(&affine, told, 3, &variance);
+            for (index, step) in steps.iter().enumerate() {
+                let noise = values(100 + index as u32, count);
+                let mut out = self.network(&affine, 0, 0, &x);
+                if self.rows == 2 {
+                    out = guide(&out, &self.network(&affine, 1, 0, &x), GUIDANCE).unwrap();
+                }
+                let images = self.images as usize;
+                let (x, previous) = (&mut x, &mut previous);
+                let (spread, draw) = (Some(spread.as_slice()), Some(noise.as_slice()));
+                update(step, self.prediction, self.thresholding, x, previous, &out, spread, draw, images).unwrap();
+
+                plan.write("noise", if step.noise == NoiseScale::None { previous } else { &noise }).unwrap();
+                plan.write_step(&StepParams::new(step, GUIDANCE, self.thresholding)).unwrap();
+                plan.run("step").unwrap();
+            }
+            [(plan.read("x").await.unwrap(), plan.read("previous").await.unwrap()), (x, previous)]
+        }
+    }
+
+    fn relative_error(actual: &[f32], expected: &[f32]) -> f64 {
+        assert_eq!(actual.len(), expected.len());
+        let square = |value: f32| f64::from(value).powi(2);
+        let error: f64 = actual.iter().zip(expected).map(|(a, e)| square(a - e)).sum();
+        (error / expected.iter().map(|e| square(*e)).sum::<f64>()).sqrt()
+    }
+
+    #[test]
+    fn whole_runs_as_on_the_cpu() {
+        let samplers = [
+            (Sampler::Ddim { eta: 0.0 }, Variance::FixedSmall),
+            (Sampler::Ddim { eta: 0.5 }, Variance::FixedSmall),
+            (Sampler::Ddpm, Variance::FixedLarge),
+            (Sampler::Ddpm, Variance::LearnedRange),
+            (Sampler::DpmSolverPp, Variance::FixedSmall),
+        ];
+        let thresholds =
+            [Thresholding::None, Thresholding::Static { max: 1.0 }, Thresholding::Dynamic { quantile: 0.9, max: 1.5 }];
+        let mut count = 0;
+        for (sampler, variance) in samplers {
+            for prediction in [Prediction::Epsilon, Prediction::Sample, Prediction::VPrediction] {
+                for thresholding in thresholds {
+                    let (patch, size) = [(1, 7), (2, 10), (4, 20)][count % 3];
+                    let (images, rows) = (1 + count as u32 % 4, 1 + count as u32 % 2);
+                    let case = Case { sampler, variance, prediction, thresholding, images, size, patch, rows };
+                    let [(x, x0), (expected, expected_x0)] = pollster::block_on(case.run());
+                    let errors = [relative_error(&x, &expected), relative_error(&x0, &expected_x0)];
+                    assert!(errors.iter().all(|error| *error <= 1e-5), "{errors:?}: {case:?}");
+                    count += 1;
+                }
+            }
+            // Thresholds and patches run in step; shift them for the next sampler.
+            count += 1;
+        }
+    }
+
+    #[test]
+    fn misfits_are_errors() {
+        let mut b = PlanBuilder::new(&WeightIndex::new(), &wgpu::Limits::default());
+        let planar = |size| Shape { batch: 2, height: 3, width: size, channels: size };
+        let x = b.input("x", planar(8)).unwrap();
+        let previous = b.input("previous", planar(8)).unwrap();
+        let noise = b.input("noise", planar(8)).unwrap();
+        let small = b.input("small", planar(4)).unwrap();
+        let out = b.input("out", Shape::image(4, 4, 4, 12)).unwrap();
+        let learned = b.input("learned", Shape::image(2, 4, 4, 24)).unwrap();
+        assert!(b.predict_x0(x, out, 2, 1, Prediction::Sample).is_err());
+        assert!(b.predict_x0(x, out, 4, 2, Prediction::Sample).is_err());
+        assert!(b.predict_x0(x, out, 0, 2, Prediction::Sample).is_err());
+        assert!(b.predict_x0(small, out, 2, 2, Prediction::Sample).is_err());
+        assert!(b.predict_x0(x, learned, 2, 1, Prediction::Sample).is_ok());
+        let x0 = b.predict_x0(x, out, 2, 2, Prediction::Sample).unwrap();
+        let scales = b.threshold(x0).unwrap();
+        let good = SamplerUpdate { x, x0, scales, previous, noise, out, patch: 2, rows: 2 };
+        assert!(b.sampler_update(good).is_ok());
+        assert!(b.sampler_update(SamplerUpdate { rows: 1, ..good }).is_err());
+        assert!(b.sampler_update(SamplerUpdate { noise: small, ..good }).is_err());
+        assert!(b.sampler_update(SamplerUpdate { scales: x0, ..good }).is_err());
+        assert!(b.sampler_update(SamplerUpdate { previous: x, ..good }).is_err());
+    }
+}
