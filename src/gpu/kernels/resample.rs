@@ -31,10 +31,8 @@ impl PlanBuilder {
     /// A picture too small to halve, or a norm for other channels or another batch.
     pub fn resample(&mut self, x: Tensor, resample: Resample, norm: Option<Norm>) -> Result<Tensor, GpuError> {
         let Shape { batch, height, width, channels } = x.shape;
-        if let Some(Norm { affine, .. }) = norm
-            && affine.shape.values() != u64::from(batch) * 2 * u64::from(channels)
-        {
-            return Err(GpuError::shape("resample", format!("norm {:?} for {:?}", affine.shape, x.shape)));
+        if let Some(norm) = norm {
+            norm.check("resample", batch, channels)?;
         }
         let halves = resample == Resample::AvgPool2;
         let shape = if halves {
