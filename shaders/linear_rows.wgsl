@@ -38,7 +38,7 @@ const LANES = 8u;
 const STEP = 64u;
 
 var<workgroup> x_tile: array<vec4<f32>, ROWS * STEP>;
-var<workgroup> partial: array<f32, ROWS * THREADS>;
+var<workgroup> lane_sums: array<f32, ROWS * THREADS>;
 
 fn load(row: u32, k: u32) -> vec4<f32> {
     if row >= params.m || k >= params.k {
@@ -82,7 +82,7 @@ fn main(
         workgroupBarrier();
     }
     for (var row = 0u; row < ROWS; row++) {
-        partial[row * THREADS + local] = sums[row];
+        lane_sums[row * THREADS + local] = sums[row];
     }
     workgroupBarrier();
     // The lanes of an output share its rows.
@@ -92,7 +92,7 @@ fn main(
     for (var row = lane; row < min(ROWS, params.m); row += LANES) {
         var sum = 0.0;
         for (var i = 0u; i < LANES; i++) {
-            sum += partial[row * THREADS + local - lane + i];
+            sum += lane_sums[row * THREADS + local - lane + i];
         }
         store(row, params.first_output + output, sum);
     }

@@ -1,13 +1,15 @@
 //! Convolution as an implicit matrix multiplication over channels-last pictures.
 
-use super::{Activation, Norm};
+use super::reader::reader;
+use super::tile::tile;
+use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
 
 /// What [`PlanBuilder::conv`] does with its input.
 #[derive(Clone, Copy, Debug)]
 pub struct Conv<'a> {
-    /// Name of the weight: rows `[out, kernel · kernel · in]`, `in` fastest; `[out, kernel, kernel, in]` serves too.
+    /// Name of the weight: rows `[out, kernel · kernel · in]`, `in` fastest.
     pub weight: &'a str,
     /// Name of the bias `[out]`.
     pub bias: Option<&'a str>,
@@ -46,6 +48,48 @@ impl<'a> Conv<'a> {
     }
 }
 
+const WGSL: &str = include_str!("../../../shaders/conv.wgsl");
+
+/// The largest window: Imagen's cross embedding has 15.
+const LARGEST: u32 = 15;
+
+impl Conv<'_> {
+    /// Height or width of the output.
+    fn out_side(&self, side: u32) -> Option<u32> {
+        let side = if self.upsample { side * 2 } else { side } + 2 * self.padding;
+        Some(side.checked_sub(self.kernel)? / self.stride + 1)
+    }
+
+    /// The output's shape for an input of `shape`.
+    fn output(&self, shape: Shape, channels: u32) -> Result<Shape, GpuError> {
+        let error = |message: String| Err(GpuError::shape("conv", format!("{}: {message}", self.weight)));
+        if self.kernel.is_multiple_of(2) || self.kernel > LARGEST || !(1..=2).contains(&self.stride) {
+            return error(format!("a window of {} at stride {}", self.kernel, self.stride));
+        }
+        let second = self.second.map(|second| Shape { channels: shape.channels, ..second.shape });
+        if second.is_some_and(|second| second != shape) {
+            return error(format!("the second input is not {} × {} too", shape.height, shape.width));
+        }
+        match (self.out_side(shape.height), self.out_side(shape.width)) {
+            (Some(height), Some(width)) => Ok(Shape { batch: shape.batch, height, width, channels }),
+            _ => error("the picture is smaller than the window".to_owned()),
+        }
+    }
+
+    /// The kernel's `RESIDUAL` constant.
+    fn residual_kind(&self, output: Shape) -> Result<u32, GpuError> {
+        match self.residual {
+            None => Ok(0),
+            Some(residual) if residual.shape == output => Ok(1),
+            Some(residual) if residual.shape == Shape::vector(output.batch, output.channels) => Ok(2),
+            Some(residual) => {
+                let message = format!("{}: the residual is {:?}, the output {output:?}", self.weight, residual.shape);
+                Err(GpuError::shape("conv", message))
+            }
+        }
+    }
+}
+
 impl PlanBuilder {
     /// `y = (conv(x) + bias + residual) · scale`.
     ///
@@ -56,38 +100,59 @@ impl PlanBuilder {
     /// # Errors
     /// A missing or misshapen weight, or tensors that do not fit.
     pub fn conv(&mut self, x: Tensor, conv: Conv<'_>) -> Result<Tensor, GpuError> {
-        let out = self.weight_shape(conv.weight)?.first().copied().unwrap_or(1) as u32;
-        let channels = x.shape.channels + conv.second.map_or(0, |second| second.shape.channels);
-        let weight = self.weight(conv.weight, out, conv.kernel * conv.kernel * channels)?;
-        let bias = conv.bias.map(|bias| self.vector(bias, out)).transpose()?;
-        let side = |side: u32| {
-            let side = if conv.upsample { side * 2 } else { side } + 2 * conv.padding;
-            side.checked_sub(conv.kernel).map(|side| side / conv.stride.max(1) + 1)
-        };
-        let (Some(height), Some(width)) = (side(x.shape.height), side(x.shape.width)) else {
-            return Err(GpuError::shape("conv", "the picture is smaller than the window"));
-        };
-        let y = self.tensor(Shape { batch: x.shape.batch, height, width, channels: out })?;
+        let n = self.weight_shape(conv.weight)?.first().copied().unwrap_or(1) as u32;
+        let (first_channels, second_channels) =
+            (x.shape.channels, conv.second.map_or(0, |second| second.shape.channels));
+        let output = conv.output(x.shape, n)?;
+        let channels = first_channels + second_channels;
+        let k = conv.kernel * conv.kernel * channels;
+        let weight = self.weight(conv.weight, n, k)?;
+        let bias = conv.bias.map(|bias| self.vector(bias, n)).transpose()?;
+        let residual = conv.residual_kind(output)?;
+        if let Some(norm) = conv.norm {
+            norm.check("conv", x.shape.batch, channels)?;
+        }
+        let y = self.tensor(output)?;
+        let m = output.batch * output.positions();
+        let tile = tile(m, n, self.limits());
+        let wide = first_channels.is_multiple_of(4) && second_channels.is_multiple_of(4);
+        let preamble = format!("const TILE_M = {}u;\nconst TILE_N = {}u;\n", tile.m, tile.n)
+            + &reader("x", 1, wide)
+            + &reader("second", 2, wide)
+            + &reader("affine", 3, wide);
         for slab in 0..weight.layout.slabs() {
-            self.record(
-                Dispatch::new("conv", "main", &[])
-                    .read(x)
-                    .read_or_empty(conv.second)
-                    .read_or_empty(conv.norm.map(|norm| norm.affine))
-                    .weight(&weight, slab)
-                    .weight_or_empty(bias.as_ref())
-                    .read_or_empty(conv.residual)
-                    .write(y),
-            )?;
+            let (first, outputs) = weight.layout.slab(slab);
+            let dispatch = Dispatch::new("conv", "main", &[WGSL, WEIGHTS_WGSL, ACTIVATION_WGSL])
+                .preamble(preamble.clone())
+                .constant("FORMAT", weight.layout.format as u32)
+                .constant("WIDE", wide)
+                .constant("HAS_SECOND", conv.second.is_some())
+                .constant("HAS_NORM", conv.norm.is_some())
+                .constant("HAS_BIAS", bias.is_some())
+                .constant("RESIDUAL", residual)
+                .constant("UPSAMPLE", conv.upsample)
+                .constant("ACTIVATION", conv.norm.map_or(Activation::None, |norm| norm.activation) as u32)
+                .read(x)
+                .read_or_empty(conv.second)
+                .read_or_empty(conv.norm.map(|norm| norm.affine))
+                .weight(&weight, slab)
+                .weight_or_empty(bias.as_ref())
+                .read_or_empty(conv.residual)
+                .write(y);
+            let dispatch = [m, n, k, first, outputs].into_iter().fold(dispatch, Dispatch::u32);
+            let dispatch = dispatch.weight_params(&weight, slab).f32(conv.scale);
+            let Shape { height, width, .. } = x.shape;
+            let words = [height, width, output.height, output.width, first_channels, second_channels];
+            let dispatch = words.into_iter().fold(dispatch, Dispatch::u32);
+            let dispatch = dispatch.u32(conv.kernel).u32(conv.stride).u32(conv.padding);
+            let flops = 2 * u64::from(m) * u64::from(outputs) * u64::from(k);
+            let limit = self.limits().max_compute_workgroups_per_dimension;
+            self.record(dispatch.workgroups(tile.workgroups(m, outputs), limit).flops(flops))?;
         }
         Ok(y)
     }
 }
 
-#[expect(unused, reason = "used by the kernel")]
-const fn activation(norm: Option<Norm>) -> Activation {
-    match norm {
-        Some(norm) => norm.activation,
-        None => Activation::None,
-    }
-}
+#[cfg(test)]
+#[path = "conv_tests.rs"]
+mod tests;

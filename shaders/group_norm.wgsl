@@ -1,0 +1,127 @@
+// Statistics of group normalisation, as a factor and a summand per batch entry and channel.
+//
+// Two dispatches, so that a large picture is not one slow workgroup. `slices`: one thread per channel and slice; slice
+// s takes the positions s, s + SLICES, …, so that neighbouring threads read neighbouring values. It sums differences
+// from its first value, which loses nothing where the mean is far from zero. `finish`: one workgroup per batch entry and
+// group merges (count, mean, sum of squared deviations) pairwise (Chan, Golub and LeVeque 1979) and writes the affine.
+
+struct Params {
+    batch: u32,
+    positions: u32,
+    first_channels: u32,
+    second_channels: u32,
+    groups: u32,
+    slices: u32,
+    eps: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+override HAS_SECOND: bool = false;
+override HAS_SCALE_SHIFT: bool = false;
+
+// slices
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> second: array<f32>;
+// Mean and sum of squared deviations: [batch, slices, channels].
+@group(0) @binding(3) var<storage, read_write> partials: array<vec2<f32>>;
+
+fn value_at(pixel: u32, channel: u32) -> f32 {
+    if HAS_SECOND && channel >= params.first_channels {
+        return second[pixel * params.second_channels + channel - params.first_channels];
+    }
+    return x[pixel * params.first_channels + channel];
+}
+
+@compute @workgroup_size(64)
+fn slices(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = (group.x + group.y * groups.x) * 64u + local;
+    let channels = params.first_channels + params.second_channels;
+    if thread >= params.batch * params.slices * channels {
+        return;
+    }
+    let channel = thread % channels;
+    let slice = thread / channels % params.slices;
+    let first = thread / channels / params.slices * params.positions;
+    let origin = value_at(first + slice, channel);
+    var sum = 0.0;
+    var squares = 0.0;
+    var count = 0.0;
+    for (var position = slice; position < params.positions; position += params.slices) {
+        let difference = value_at(first + position, channel) - origin;
+        sum += difference;
+        squares += difference * difference;
+        count += 1.0;
+    }
+    partials[thread] = vec2(origin + sum / count, max(squares - sum * sum / count, 0.0));
+}
+
+// finish
+@group(0) @binding(1) var<storage, read> parts: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> scale_shift: array<f32>;
+@group(0) @binding(5) var<storage, read_write> affine: array<f32>;
+
+var<workgroup> merged: array<vec3<f32>, 64>;
+
+// Count, mean and sum of squared deviations of two sets together.
+fn merge(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
+    let count = a.x + b.x;
+    if count == 0.0 {
+        return a;
+    }
+    let difference = b.y - a.y;
+    let share = b.x / count;
+    return vec3(count, a.y + difference * share, a.z + b.z + difference * difference * a.x * share);
+}
+
+@compute @workgroup_size(64)
+fn finish(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let index = group.x + group.y * groups.x;
+    if index >= params.batch * params.groups {
+        return;
+    }
+    let channels = params.first_channels + params.second_channels;
+    let width = channels / params.groups;
+    let entry = index / params.groups;
+    let first_channel = index % params.groups * width;
+    var mine = vec3(0.0);
+    for (var i = local; i < params.slices * width; i += 64u) {
+        let slice = i / width;
+        let part = parts[(entry * params.slices + slice) * channels + first_channel + i % width];
+        let count = (params.positions - slice + params.slices - 1u) / params.slices;
+        mine = merge(mine, vec3(f32(count), part));
+    }
+    merged[local] = mine;
+    workgroupBarrier();
+    for (var half = 32u; half > 0u; half /= 2u) {
+        if local < half {
+            merged[local] = merge(merged[local], merged[local + half]);
+        }
+        workgroupBarrier();
+    }
+    let all = merged[0];
+    let inverse = 1.0 / sqrt(all.z / all.x + params.eps);
+    for (var i = local; i < width; i += 64u) {
+        let channel = first_channel + i;
+        var a = weight[channel] * inverse;
+        var b = bias[channel] - all.y * a;
+        let at = entry * 2u * channels + channel;
+        if HAS_SCALE_SHIFT {
+            let factor = 1.0 + scale_shift[at];
+            a *= factor;
+            b = b * factor + scale_shift[at + channels];
+        }
+        affine[at] = a;
+        affine[at + channels] = b;
+    }
+}
