@@ -1,8 +1,9 @@
 //! Tokenizer and T5 encoder against transformers. The fixtures are made by `tests/reference/{tokenizer,t5}.py`.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use imagen_web::gpu::Backend;
 use imagen_web::text::t5::bucket;
-use imagen_web::text::{T5Config, T5Encoder, Tokenizer};
+use imagen_web::text::{T5Config, T5Encoder, TextEncoder, Tokenized, Tokenizer};
 use imagen_web::weights::{FileSource, WeightIndex, Weights};
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
@@ -87,4 +88,30 @@ fn buckets_are_transformers() {
     let config = T5Config::from_metadata("test", weights.metadata(), &WeightIndex::from(&weights)).unwrap();
     let buckets: Vec<i64> = (-300..=300).map(|distance| bucket(&config, distance) as i64).collect();
     assert_eq!(buckets, expected);
+}
+
+#[test]
+fn the_plan_is_transformers_on_the_dequantised_weights() {
+    let bytes = std::fs::read(fixture("t5.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    let tokens = expected.tensor("ids").unwrap().shape()[1];
+    let (ids, mask) = (integers(&expected, "ids"), integers(&expected, "mask"));
+    let whole = |values: &[i64]| values.iter().map(|&value| value as u32).collect::<Vec<u32>>();
+    let prompts: Vec<Tokenized> = ids
+        .chunks(tokens)
+        .zip(mask.chunks(tokens))
+        .map(|(ids, mask)| Tokenized { ids: whole(ids), mask: whole(mask), truncated: false })
+        .collect();
+    // Exactly WebGPU's default limits and no optional feature.
+    let device = pollster::block_on(imagen_web::gpu::Device::with_default_limits()).unwrap();
+    let backend = Backend::Gpu(device);
+    for name in expected.names().into_iter().filter_map(|name| name.strip_prefix("embedding.")) {
+        let weights = open(&fixture(&format!("t5_{name}.gguf")));
+        let mut encoder = pollster::block_on(TextEncoder::load(weights, &backend)).unwrap();
+        let embeddings = pollster::block_on(encoder.encode(&prompts)).unwrap();
+        let output: Vec<f32> = embeddings.into_iter().flat_map(|embedding| embedding.values).collect();
+        let (difference, cosine) = compare(&output, &floats(&expected, &format!("embedding.{name}")), 64);
+        println!("{name}, plan: largest difference {difference:.1e}, 1 - cosine {:.1e}", 1.0 - cosine);
+        assert!(difference <= 1e-3 && cosine >= COSINE, "{name}: {difference} {cosine}");
+    }
 }

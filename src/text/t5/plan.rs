@@ -108,3 +108,7 @@ fn weight(b: &PlanBuilder, name: &str, rows: usize, columns: usize) -> Result<St
     let (actual, expected) = (b.weight_shape(&tensor)?.to_vec(), vec![rows, columns]);
     if actual == expected { Ok(tensor) } else { Err(GpuError::WeightShape { tensor, expected, actual }) }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
