@@ -5,8 +5,8 @@ use super::files::ModelFiles;
 use super::loading::{Counted, Loading};
 use super::manifest::{FileEntry, StageManifest};
 use super::networks::{Networks, PromptEncoder, StageShape};
-use super::stage::{CpuStage, StageRunner};
-use crate::gpu::Backend;
+use super::stage::{CpuStage, GpuStage, StageRunner};
+use crate::gpu::{self, Backend, DeviceOptions};
 use crate::text::{Embedding, TextEncoder, Tokenized};
 use crate::weights::{Weights, load_module};
 use async_trait::async_trait;
@@ -50,22 +50,33 @@ impl Networks for DeviceNetworks {
         &mut self,
         files: &dyn ModelFiles,
         stage: &StageManifest,
-        _shape: StageShape,
+        shape: StageShape,
         loading: &Rc<Loading>,
     ) -> Result<Box<dyn StageRunner>, CascadeError> {
         let mut weights = open_weights(files, &stage.weights, loading).await?;
         weights.require_architecture(UNET_ARCHITECTURE)?;
         match &self.backend {
-            Backend::Cpu | Backend::Gpu(_) => {
+            Backend::Cpu => {
                 let device = Device::flex();
                 let empty = stage.unet.init(&device)?;
                 let unet = load_module(empty, &mut weights, &str::to_owned, &device).await?;
                 Ok(Box::new(CpuStage::new(unet, &stage.unet, stage.image_size, device)))
             }
+            Backend::Gpu(device) => Ok(Box::new(GpuStage::load(device, &mut weights, stage, shape, loading).await?)),
         }
     }
 
     async fn rebuild(&mut self) -> Result<(), CascadeError> {
+        if let Backend::Gpu(lost) = &self.backend {
+            // The plans fit the old limits. Another adapter may have taken over that does not have them all.
+            let limits = Some(lost.limits().clone());
+            let same = gpu::Device::request(DeviceOptions { limits, ..DeviceOptions::default() }).await;
+            let device = match same {
+                Ok(device) => device,
+                Err(_) => gpu::Device::request(DeviceOptions::default()).await?,
+            };
+            self.backend = Backend::Gpu(device);
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! stage before.
 
 mod device;
+mod dry;
 mod error;
 mod events;
 mod files;
@@ -29,6 +30,7 @@ mod sampling;
 mod settings;
 mod stage;
 
+pub use dry::plan_stage;
 pub use error::CascadeError;
 pub use events::{Event, Observer, Silent};
 #[cfg(not(target_arch = "wasm32"))]

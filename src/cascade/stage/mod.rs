@@ -4,8 +4,12 @@
 //! picture its starting noise and conditioning, then one step after another.
 
 mod cpu;
+mod gpu;
+mod plan;
 
 pub(super) use cpu::CpuStage;
+pub(super) use gpu::GpuStage;
+pub(super) use plan::describe;
 
 use super::CascadeError;
 use crate::diffusion::{Prediction, Step, Thresholding};

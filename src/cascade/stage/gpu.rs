@@ -1,0 +1,103 @@
+//! A stage on the GPU: one plan, replayed step by step.
+
+use super::plan::{LOW, NOISE, PREVIOUS, X, describe};
+use super::{LowResolution, Prompt, Rules, StageRunner};
+use crate::cascade::CascadeError;
+use crate::cascade::loading::Loading;
+use crate::cascade::manifest::StageManifest;
+use crate::cascade::networks::StageShape;
+use crate::diffusion::{DiffusionError, Step};
+use crate::gpu::plan::{Plan, StepParams};
+use crate::gpu::{Device, GpuWeights};
+use crate::unet::{UNetConfig, sinusoidal};
+use crate::weights::{WeightIndex, Weights};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// A compiled stage. The plan comes before the weights that it binds, so that it is dropped first.
+pub(in crate::cascade) struct GpuStage {
+    plan: Plan,
+    _weights: GpuWeights,
+    config: UNetConfig,
+    values: usize,
+    rows: usize,
+    rules: Option<Rules>,
+    /// The noise level that phase "prompt" was run with; it is run again where another one is asked for.
+    told: Option<u32>,
+}
+
+impl GpuStage {
+    /// Uploads the weights and compiles the plan.
+    pub(in crate::cascade) async fn load(
+        device: &Arc<Device>,
+        weights: &mut Weights,
+        stage: &StageManifest,
+        shape: StageShape,
+        loading: &Loading,
+    ) -> Result<Self, CascadeError> {
+        let (index, size) = (WeightIndex::from(&*weights), stage.image_size);
+        let description = describe(&stage.unet, stage.schedule.prediction, size, shape, &index, device.limits())?;
+        let uploaded = GpuWeights::upload(device, weights, &|name| description.uses(name)).await?;
+        let mut progress = |done, total| loading.compiled(done, total);
+        let plan = description.compile(device, &uploaded, &mut progress).await?;
+        let values = 3 * size as usize * size as usize;
+        let config = stage.unet.clone();
+        Ok(Self { plan, _weights: uploaded, config, values, rows: shape.rows, rules: None, told: None })
+    }
+
+    /// The sinusoids of one number for every row of the batch.
+    fn sinusoids(&self, value: f32) -> Vec<f32> {
+        sinusoidal(&self.config, value).repeat(self.rows)
+    }
+}
+
+#[async_trait(?Send)]
+impl StageRunner for GpuStage {
+    async fn prompt(&mut self, prompt: Prompt<'_>, rules: Rules) -> Result<(), CascadeError> {
+        let rows = prompt.negative.into_iter().chain([prompt.positive]);
+        let text: Vec<f32> = rows.flat_map(|embedding| &embedding.values).copied().collect();
+        if self.config.text_channels().is_some() {
+            self.plan.write("text", &text)?;
+        }
+        self.rules = Some(rules);
+        self.told = None;
+        Ok(())
+    }
+
+    async fn begin(&mut self, noise: &[f32], low: Option<LowResolution<'_>>) -> Result<(), CascadeError> {
+        self.plan.write(X, noise)?;
+        self.plan.write(PREVIOUS, &vec![0.0; self.values])?;
+        let level = low.map_or(0, |low| low.level);
+        if let Some(low) = low {
+            self.plan.write(LOW, low.picture)?;
+        }
+        if self.told != Some(level) {
+            if self.config.class_embed_type.is_some() {
+                self.plan.write("class_embedding", &self.sinusoids(level as f32))?;
+            }
+            self.plan.run("prompt")?;
+            self.told = Some(level);
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step, noise: Option<&[f32]>) -> Result<(), CascadeError> {
+        let Some(rules) = self.rules else { return Err(DiffusionError::Missing { what: "a prompt" }.into()) };
+        self.plan.write_step(&StepParams::new(step, rules.guidance, rules.thresholding))?;
+        self.plan.write("timestep_embedding", &self.sinusoids(step.timestep))?;
+        if let Some(noise) = noise {
+            self.plan.write(NOISE, noise)?;
+        }
+        self.plan.run("step")?;
+        // Without waiting, all steps would be queued at once and a cancellation would come too late.
+        Ok(self.plan.device().finished().await?)
+    }
+
+    async fn sample(&mut self) -> Result<Vec<f32>, CascadeError> {
+        Ok(self.plan.read(X).await?)
+    }
+
+    async fn denoised(&mut self) -> Result<Vec<f32>, CascadeError> {
+        Ok(self.plan.read(PREVIOUS).await?)
+    }
+}
