@@ -89,6 +89,14 @@ pub(super) async fn read_tokenizer(files: &dyn ModelFiles, entry: &FileEntry) ->
     Ok(bytes)
 }
 
+/// Checks that the tokenizer is there, with the size and the hash of the manifest.
+///
+/// # Errors
+/// [`CascadeError`] that names what differs.
+pub async fn check_tokenizer(files: &dyn ModelFiles, entry: &FileEntry) -> Result<(), CascadeError> {
+    read_tokenizer(files, entry).await.map(|_| ())
+}
+
 async fn read_all(source: &mut dyn Source) -> Result<Vec<u8>, CascadeError> {
     let length = usize::try_from(source.len()).unwrap_or(usize::MAX);
     Ok(source.read(0, length).await?)

@@ -30,12 +30,12 @@ mod sampling;
 mod settings;
 mod stage;
 
-pub use dry::plan_stage;
+pub use dry::{plan_stage, plan_text};
 pub use error::CascadeError;
 pub use events::{Event, Observer, Silent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::Directory;
-pub use files::ModelFiles;
+pub use files::{ModelFiles, check_tokenizer};
 pub use manifest::Manifest;
 pub use noise::GivenNoise;
 pub use output::{Output, StageOutput, picture_settings};

@@ -1,1 +1,30 @@
-//! The commands of `imagen`.
+//! The commands of `imagen`: thin shells around [`cascade`](crate::cascade) and [`convert`](crate::convert).
+
+mod args;
+mod batch;
+
+mod encode;
+mod exit;
+mod generate;
+mod inspect;
+mod inspect_model;
+mod interrupt;
+mod model;
+mod per_stage;
+mod progress;
+mod save;
+
+pub use args::{Arguments, Command};
+pub use exit::{Exit, Failure};
+
+/// Runs one command and tells how the process should end. Everything for people goes to stderr, results to stdout.
+pub fn run(arguments: Arguments) -> Exit {
+    let json = arguments.json;
+    let result = match arguments.command {
+        Command::Generate(command) => generate::run(&command, json),
+        Command::Encode(command) => encode::run(&command, json),
+        Command::Convert(_) => Err(Failure::new("not yet")),
+        Command::Inspect(command) => inspect::run(&command, json),
+    };
+    exit::report(result, json)
+}

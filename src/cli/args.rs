@@ -1,0 +1,166 @@
+//! The command line, as clap reads it.
+
+use super::per_stage::{GuidanceOption, SamplerOption, StepsOption, ThresholdOption};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Imagen's recipe on your own machine: a T5 text encoder and a cascade of pixel-diffusion U-Nets.
+#[derive(Debug, Parser)]
+#[command(name = "imagen", version, about, max_term_width = 110, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Print one JSON object per event and a last one with the result (stdout), instead of progress bars.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate pictures from a prompt.
+    Generate(Box<Generate>),
+    /// Encode a prompt and keep its embedding as safetensors.
+    Encode(Encode),
+    /// Convert a Hugging Face folder to a model of this program.
+    Convert(Convert),
+    /// Show what is in a model's folder, a GGUF file or a PNG made by this program.
+    Inspect(Inspect),
+}
+
+/// Where the networks run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DeviceChoice {
+    /// A real GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// A GPU, a software adapter included.
+    Gpu,
+    Cpu,
+}
+
+/// The model and the device, for all commands that run networks.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Folder of the model [default: $IMAGEN_MODEL, else models/storybook here or beside the program].
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
+    pub device: DeviceChoice,
+    /// CPU threads [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:
+  imagen generate -p \"a red house on a hill at night\" -o house.png
+  imagen generate -p \"a cat\" -s 7 --count 4 --stop-at-stage 1 -o cat.png
+  imagen generate -p \"a cat\" --steps 64=50,256=4 --cfg-scale 3 --save-stages -o cat.png
+  imagen generate --prompts prompts.jsonl -o pictures/{index}.png
+
+Settings per stage are written SIZE=VALUE,SIZE=VALUE with the stages' image sizes.")]
+pub struct Generate {
+    #[command(flatten)]
+    pub setup: Setup,
+    /// What the picture should show.
+    #[arg(short, long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// What it should not show.
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub negative_prompt: String,
+    /// Seed of all noise [default: 0].
+    #[arg(short, long)]
+    pub seed: Option<u64>,
+    /// Steps: 64=20,256=4, or one number for the first stage.
+    #[arg(long, value_name = "STEPS")]
+    pub steps: Option<StepsOption>,
+    /// Guidance scale: one number for the stages that the model guides, or 64=4,256=1; 1 is none.
+    #[arg(long, visible_alias = "guidance", value_name = "SCALE")]
+    pub cfg_scale: Option<GuidanceOption>,
+    /// ddpm, ddim[:eta] or dpm++2m; or 64=ddim,256=ddpm.
+    #[arg(long, value_name = "NAME")]
+    pub sampler: Option<SamplerOption>,
+    /// none, static[:max] or dynamic[:quantile[:max]]; or per stage.
+    #[arg(long, value_name = "KIND")]
+    pub threshold: Option<ThresholdOption>,
+    /// Noise level of the conditioning augmentation: 256=50.
+    #[arg(long, value_name = "LEVEL")]
+    pub aug_level: Option<StepsOption>,
+    /// Pictures of this prompt [default: 1].
+    #[arg(long, value_name = "N")]
+    pub count: Option<u32>,
+    /// First stage that runs, from 1 or by image size; needs --start-picture unless it is the first.
+    #[arg(long, value_name = "STAGE")]
+    pub start_at_stage: Option<u32>,
+    /// A PNG of the size of the stage before; enlarged by the stages from there on.
+    #[arg(long, value_name = "PNG")]
+    pub start_picture: Option<PathBuf>,
+    /// Last stage that runs, from 1 or by image size.
+    #[arg(long, value_name = "STAGE")]
+    pub stop_at_stage: Option<u32>,
+    /// Also keep the pictures of the other stages, as OUT.64.png, OUT.256.png.
+    #[arg(long)]
+    pub save_stages: bool,
+    /// An embedding made by `imagen encode`, instead of encoding the prompt.
+    #[arg(long, value_name = "FILE")]
+    pub embedding: Option<PathBuf>,
+    /// A safetensors file with initial.K, aug.K and step.K.I, [count, 3, size, size] each; any subset.
+    #[arg(long, value_name = "FILE")]
+    pub initial_noise: Option<PathBuf>,
+    /// A file with one JSON object per line: prompt, and any of negative_prompt, seed, count, output.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "unconditional", "embedding"])]
+    pub prompts: Option<PathBuf>,
+    /// Generate without any prompt.
+    #[arg(long, conflicts_with_all = ["prompt", "embedding"])]
+    pub unconditional: bool,
+    /// The picture to write. With --count or --prompts a number is added, or put where {index} stands.
+    #[arg(short, long, value_name = "OUT.png")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Encode {
+    #[command(flatten)]
+    pub setup: Setup,
+    /// The prompt.
+    #[arg(short, long, value_name = "TEXT")]
+    pub prompt: String,
+    /// The safetensors file to write: input_ids, attention_mask, embedding.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// A folder with any of tokenizer/, text_encoder/, unet/, super_res_1/, super_res_2/, schedulers and cascade.json.
+    #[arg(value_name = "SRC")]
+    pub source: PathBuf,
+    /// The folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Format of the large weights.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub quantize: Quantize,
+}
+
+/// Formats that `convert` writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Quantize {
+    #[default]
+    F16,
+    #[value(name = "q8_0")]
+    Q8_0,
+    #[value(name = "q4_0")]
+    Q4_0,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A model's folder, a .gguf file or a .png file.
+    #[arg(value_name = "FILE_OR_DIR")]
+    pub path: PathBuf,
+    /// List every tensor.
+    #[arg(long)]
+    pub tensors: bool,
+}
