@@ -176,3 +176,62 @@ impl T5Config {
         "relu".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// The storybook encoder's file, shortened.
+    fn storybook() -> Value {
+        json!({
+            "architectures": ["T5EncoderModel"], "d_ff": 512, "d_kv": 32, "d_model": 256, "num_heads": 8,
+            "feed_forward_proj": "gated-gelu", "layer_norm_epsilon": 1e-6, "num_layers": 3, "vocab_size": 768,
+            "relative_attention_max_distance": 128, "relative_attention_num_buckets": 32
+        })
+    }
+
+    fn read(value: &Value) -> Result<T5Config, TextError> {
+        T5Config::from_json(value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_config_of_transformers_is_read() {
+        let config = read(&storybook()).unwrap();
+        assert_eq!((config.d_model, config.inner_dim(), config.num_layers), (256, 256, 3));
+        assert_eq!(config.feed_forward, FeedForwardKind::GatedGelu);
+    }
+
+    #[test]
+    fn a_missing_or_impossible_size_is_named() {
+        for key in ["vocab_size", "d_model", "d_ff", "d_kv", "num_heads", "num_layers"] {
+            for value in [None, Some(json!(0)), Some(json!(-3)), Some(json!(u64::MAX)), Some(json!("8"))] {
+                let mut config = storybook();
+                let shown = format!("{value:?}");
+                match value {
+                    Some(value) => config[key] = value,
+                    None => drop(config.as_object_mut().unwrap().remove(key)),
+                }
+                let error = read(&config).unwrap_err().to_string();
+                assert!(error.contains(key) || !shown.starts_with("None"), "{key} {shown}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_feed_forward_is_named() {
+        let mut config = storybook();
+        config["feed_forward_proj"] = json!("gated-silu");
+        let error = read(&config).unwrap_err().to_string();
+        assert!(error.contains("feed_forward_proj") && error.contains("gated-silu"), "{error}");
+        config.as_object_mut().unwrap().remove("feed_forward_proj");
+        assert_eq!(read(&config).unwrap().feed_forward, FeedForwardKind::Relu);
+    }
+
+    #[test]
+    fn what_is_no_config_is_refused() {
+        for bytes in [b"".as_slice(), b"[]", b"{}", b"\xff"] {
+            assert!(T5Config::from_json(bytes).is_err());
+        }
+    }
+}

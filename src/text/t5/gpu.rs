@@ -109,3 +109,7 @@ fn expect_shape(index: &WeightIndex, tensor: &str, expected: [usize; 2]) -> Resu
         None => Err(WeightsError::MissingTensor { tensor, hint: "is it a T5 encoder's file?".to_owned() }),
     }
 }
+
+#[cfg(test)]
+#[path = "gpu_tests.rs"]
+mod tests;
