@@ -25,10 +25,8 @@ pub async fn load_module<M: Module>(
     rename: &dyn Fn(&str) -> String,
     device: &Device,
 ) -> Result<M, WeightsError> {
-    let mut survey = Survey { path: Path::default(), rename, wanted: BTreeMap::new() };
-    module.visit(&mut survey);
     let mut targets: HashMap<String, Vec<Target>> = HashMap::new();
-    for (path, want) in survey.wanted {
+    for (path, want) in survey(&module, rename) {
         let Some(tensor) = weights.tensor(&want.tensor) else {
             return Err(weights.missing(&want.tensor));
         };
@@ -51,6 +49,17 @@ pub async fn load_module<M: Module>(
     Ok(module.map(&mut Filler { path: Path::default(), values, device }))
 }
 
+/// Names and shapes of the tensors that a file must hold for [`load_module`] to fill `module`, by name.
+pub fn wanted_tensors<M: Module>(module: &M, rename: &dyn Fn(&str) -> String) -> BTreeMap<String, Vec<usize>> {
+    survey(module, rename).into_values().map(|want| (want.tensor.clone(), want.stored_shape())).collect()
+}
+
+fn survey<M: Module>(module: &M, rename: &dyn Fn(&str) -> String) -> BTreeMap<String, Want> {
+    let mut survey = Survey { path: Path::default(), rename, wanted: BTreeMap::new() };
+    module.visit(&mut survey);
+    survey.wanted
+}
+
 /// How a parameter's values lie in the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Layout {
@@ -69,12 +78,16 @@ struct Want {
 }
 
 impl Want {
-    fn check(&self, stored: &[usize]) -> Result<(), WeightsError> {
-        let expected = match (self.layout, self.shape.as_slice()) {
+    fn stored_shape(&self) -> Vec<usize> {
+        match (self.layout, self.shape.as_slice()) {
             (Layout::Transposed, &[inputs, outputs]) => vec![outputs, inputs],
             (Layout::Convolution, &[outputs, inputs, height, width]) => vec![outputs, height * width * inputs],
             (_, shape) => shape.to_vec(),
-        };
+        }
+    }
+
+    fn check(&self, stored: &[usize]) -> Result<(), WeightsError> {
+        let expected = self.stored_shape();
         if stored == expected {
             return Ok(());
         }

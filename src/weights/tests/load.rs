@@ -97,7 +97,7 @@ fn load(weights: &mut Weights) -> Result<Network, WeightsError> {
 }
 
 fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
-    param.val().into_data().to_vec().unwrap()
+    param.val().into_data().try_to_vec().unwrap()
 }
 
 #[test]
@@ -149,6 +149,14 @@ fn transposing_in_pieces_is_transposing() {
     let linear = block_on(load_module(linear, &mut open(&bytes).unwrap(), &str::to_owned, &device)).unwrap();
     let weight = values(&linear.weight);
     assert!((0..outputs * inputs).all(|i| weight[i] == ((i % outputs) * inputs + i / outputs) as f32));
+}
+
+#[test]
+fn what_is_wanted_is_known_beforehand() {
+    let mut expected: std::collections::BTreeMap<_, _> =
+        tensors().into_iter().map(|(name, shape)| (name.to_owned(), shape)).collect();
+    expected.remove("unused.weight");
+    assert_eq!(wanted_tensors(&Network::new(&Device::flex()), &rename), expected);
 }
 
 #[test]

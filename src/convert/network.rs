@@ -1,0 +1,117 @@
+//! The tensors of one network, from its checkpoint into a GGUF file.
+
+use super::checkpoint::Checkpoint;
+use super::output::Output;
+use super::{ConvertError, Progress};
+use crate::cascade::manifest::FileEntry;
+use crate::weights::{BlockFormat, GgufWriter, Metadata};
+use std::path::Path;
+
+/// Values that are converted at a time, unless a row is longer.
+const VALUES: usize = 1 << 20;
+/// Beyond it f16 is infinite.
+const F16_MAX: f32 = 65504.0;
+
+/// A tensor on its way.
+pub(super) struct Plan {
+    /// Its name in the checkpoint and in the file.
+    pub from: String,
+    pub to: String,
+    /// Its shape in the file: convolutions are rows `[out, kh·kw·in]`.
+    pub shape: Vec<usize>,
+    pub format: BlockFormat,
+}
+
+/// The format of a tensor: large matrices are quantised where their rows are whole blocks. Vectors and tables of positions
+/// are small and sensitive.
+pub(super) fn format(name: &str, shape: &[usize], quantize: BlockFormat) -> BlockFormat {
+    let matrix = shape.len() == 2 && name.ends_with(".weight") && !name.ends_with("relative_attention_bias.weight");
+    if !matrix {
+        BlockFormat::F32
+    } else if shape[1].is_multiple_of(quantize.block_values()) {
+        quantize
+    } else {
+        BlockFormat::F16
+    }
+}
+
+/// Checks that the checkpoint has the tensor in the right shape. Convolutions are `[out, in, kh, kw]` there.
+pub(super) fn check(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), ConvertError> {
+    let Some(stored) = checkpoint.get(&plan.from) else {
+        let reason = "it is missing: config.json describes a network that has it";
+        return Err(checkpoint.tensor_error(&plan.from, reason));
+    };
+    let rows = match stored.shape.as_slice() {
+        &[outputs, inputs, height, width] => vec![outputs, inputs * height * width],
+        shape => shape.to_vec(),
+    };
+    if rows == plan.shape {
+        return Ok(());
+    }
+    let reason = format!("its shape is {:?}, config.json asks for {:?}", stored.shape, plan.shape);
+    Err(checkpoint.tensor_error(&plan.from, &reason))
+}
+
+/// Writes `out/file` with all planned tensors.
+pub(super) fn write(
+    mut checkpoint: Checkpoint,
+    plans: &[Plan],
+    metadata: Metadata,
+    (out, file): (&Path, &str),
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<FileEntry, ConvertError> {
+    let mut writer = GgufWriter::new(out.join(file).display().to_string(), metadata);
+    let mut total = 0;
+    for plan in plans {
+        check(&checkpoint, plan)?;
+        writer.declare(&plan.to, &plan.shape, plan.format)?;
+        total += plan.shape.iter().product::<usize>() as u64;
+    }
+    let mut body = writer.begin(Output::create(out, file)?)?;
+    let mut done = 0;
+    for plan in plans {
+        let columns = plan.shape.last().copied().unwrap_or(1);
+        let rows = plan.shape.iter().product::<usize>() / columns;
+        let window = match checkpoint.get(&plan.from).map(|stored| stored.shape.as_slice()) {
+            Some(&[_, _, height, width]) => height * width,
+            _ => 1,
+        };
+        let at_once = (VALUES / columns).max(1);
+        for first in (0..rows).step_by(at_once) {
+            let count = at_once.min(rows - first) * columns;
+            let mut values = checkpoint.read(&plan.from, first * columns, count)?;
+            in_range(&checkpoint, plan, &values)?;
+            if window > 1 {
+                values = inputs_fastest(&values, columns, window);
+            }
+            body.rows(&values)?;
+            done += count as u64;
+        }
+        progress(Progress::Tensor { file, tensor: &plan.to, done, total });
+    }
+    let entry = body.finish()?.finish()?;
+    progress(Progress::File { file, size: entry.size });
+    Ok(entry)
+}
+
+fn in_range(checkpoint: &Checkpoint, plan: &Plan, values: &[f32]) -> Result<(), ConvertError> {
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(checkpoint.tensor_error(&plan.from, "it holds values that are not finite"));
+    }
+    if plan.format == BlockFormat::F16 && values.iter().any(|value| value.abs() > F16_MAX) {
+        return Err(checkpoint.tensor_error(&plan.from, "it holds values beyond the range of F16; choose q8_0"));
+    }
+    Ok(())
+}
+
+/// Rows `[in, kh·kw]` to rows `[kh·kw, in]`.
+fn inputs_fastest(values: &[f32], columns: usize, window: usize) -> Vec<f32> {
+    let inputs = columns / window;
+    let mut turned = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(columns) {
+        for at in 0..window {
+            turned.extend((0..inputs).map(|input| row[input * window + at]));
+        }
+    }
+    turned
+}

@@ -1,0 +1,188 @@
+//! One stage: its U-Net, and its entry in the manifest.
+
+use super::checkpoint::Checkpoint;
+use super::description::{Stage, Threshold, Upsample};
+use super::network::{self, Plan};
+use super::recipe::StageRecipe;
+use super::scheduler::{self, Scheduler};
+use super::{ConvertError, Progress, output};
+use crate::cascade::manifest::{Conditioning, FileEntry, StageDefaults, StageManifest, Target};
+use crate::diffusion::Thresholding;
+use crate::image::resample::Filter;
+use crate::unet::UNetConfig;
+use crate::weights::{BlockFormat, Metadata, wanted_tensors};
+use burn::tensor::Device;
+use serde_json::Value;
+use std::path::Path;
+
+/// Converts the U-Net of a stage and describes the stage.
+pub(super) fn convert(
+    source: &Path,
+    out: &Path,
+    recipe: &StageRecipe,
+    quantize: BlockFormat,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<StageManifest, ConvertError> {
+    let folder = source.join(&recipe.folder);
+    let unet = config(&folder, recipe.description.as_ref())?;
+    let scheduler = scheduler::read(&scheduler_folder(source, recipe))?;
+    let weights = weights(&folder, &unet, (out, &format!("{}.gguf", recipe.folder)), quantize, progress)?;
+    match &recipe.description {
+        Some(stage) => described(&source.join("cascade.json"), stage, unet, scheduler, weights),
+        None => usual(&folder, &recipe.name, unet, scheduler, weights),
+    }
+}
+
+/// `config.json` with the patch size that `cascade.json` gives.
+fn config(folder: &Path, description: Option<&Stage>) -> Result<UNetConfig, ConvertError> {
+    let path = folder.join("config.json");
+    let bytes = output::read(&path, "the U-Net's layers are read from it")?;
+    let mut json: Value = serde_json::from_slice(&bytes).map_err(|error| ConvertError::malformed(&path, error))?;
+    let class = json.get("_class_name").and_then(Value::as_str).unwrap_or("model without _class_name");
+    if class != "UNet2DConditionModel" {
+        let (path, class) = (path.display().to_string(), class.to_owned());
+        return Err(ConvertError::Class { path, class, supported: "diffusers' UNet2DConditionModel" });
+    }
+    if let (Some(stage), Some(options)) = (description, json.as_object_mut()) {
+        options.insert("patch_size".to_owned(), stage.patch.into());
+    }
+    UNetConfig::from_json(&json.to_string())
+        .map_err(|error| ConvertError::UNet { path: path.display().to_string(), error })
+}
+
+/// The stage's own scheduler, or the one that all stages share.
+fn scheduler_folder(source: &Path, recipe: &StageRecipe) -> std::path::PathBuf {
+    if let Some(stage) = &recipe.description {
+        return source.join(&stage.scheduler);
+    }
+    let own = source.join(format!("scheduler_{}", recipe.folder));
+    if own.is_dir() { own } else { source.join("scheduler") }
+}
+
+fn weights(
+    folder: &Path,
+    config: &UNetConfig,
+    (out, file): (&Path, &str),
+    quantize: BlockFormat,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<FileEntry, ConvertError> {
+    let path = folder.join("config.json");
+    let network =
+        config.init(&Device::flex()).map_err(|error| ConvertError::UNet { path: path.display().to_string(), error })?;
+    let wanted = wanted_tensors(&network, &str::to_owned);
+    let checkpoint = Checkpoint::open(folder, "diffusion_pytorch_model")?;
+    if let Some(name) = checkpoint.names().find(|name| !wanted.contains_key(*name)) {
+        return Err(checkpoint.tensor_error(name, "config.json describes a network that does not have it"));
+    }
+    let plan = |(name, shape): (String, Vec<usize>)| {
+        let format = network::format(&name, &shape, quantize);
+        Plan { from: name.clone(), to: name, shape, format }
+    };
+    let plans: Vec<Plan> = wanted.into_iter().map(plan).collect();
+    let mut metadata = Metadata::new("imagen-unet");
+    let json = serde_json::to_string(config).map_err(|error| ConvertError::malformed(&path, error))?;
+    metadata.set("imagen.unet.config", json);
+    if quantize.block_values() > 1 {
+        metadata.set("general.quantization_version", 2u32);
+    }
+    network::write(checkpoint, &plans, metadata, (out, file), progress)
+}
+
+/// A stage as `cascade.json` describes it.
+fn described(
+    path: &Path,
+    stage: &Stage,
+    unet: UNetConfig,
+    scheduler: Scheduler,
+    weights: FileEntry,
+) -> Result<StageManifest, ConvertError> {
+    let refuse = |option, value: &str, supported| {
+        Err(ConvertError::Option { path: path.display().to_string(), option, value: value.to_owned(), supported })
+    };
+    let mut schedule = scheduler.schedule;
+    if let Some(name) = &stage.prediction {
+        let Some(prediction) = scheduler::prediction(name) else {
+            return refuse("prediction", name, "epsilon, sample or v");
+        };
+        schedule.prediction = prediction;
+    }
+    let target = match (stage.target.as_str(), stage.residual_scale) {
+        ("picture" | "image", _) => Target::Image,
+        ("residual", Some(scale)) => Target::Residual { scale },
+        ("residual", None) => return refuse("residual_scale", "(missing)", "a number"),
+        (other, _) => return refuse("target", other, "picture or residual"),
+    };
+    let conditioning = match &stage.upsample {
+        None => None,
+        Some(upsample) => {
+            let Some(filter) = filter(upsample) else {
+                let value = format!("{upsample:?}");
+                return refuse("upsample", &value, "bicubic, bilinear or nearest without antialias");
+            };
+            let augment = stage.augment.as_ref();
+            Some(Conditioning {
+                upsample: filter,
+                aug_level: augment.map_or(0, |augment| augment.level),
+                aug_levels: augment.and_then(|augment| augment.trained_levels),
+            })
+        }
+    };
+    let thresholding = match stage.thresholding {
+        None => scheduler.thresholding,
+        Some(Threshold::None) => Thresholding::None,
+        Some(Threshold::Dynamic { quantile, max }) => Thresholding::Dynamic { quantile, max },
+        Some(Threshold::Clamp { max }) => Thresholding::Static { max },
+    };
+    let defaults = StageDefaults {
+        sampler: scheduler.sampler,
+        steps: stage.steps.unwrap_or(50),
+        guidance: stage.guidance.unwrap_or(1.0),
+        thresholding,
+    };
+    Ok(StageManifest {
+        name: stage.name.clone(),
+        image_size: stage.image_size,
+        weights,
+        unet,
+        schedule,
+        target,
+        conditioning,
+        defaults,
+    })
+}
+
+/// A stage of a DeepFloyd IF pipeline, with that pipeline's defaults.
+fn usual(
+    folder: &Path,
+    name: &str,
+    unet: UNetConfig,
+    scheduler: Scheduler,
+    weights: FileEntry,
+) -> Result<StageManifest, ConvertError> {
+    let side = unet.sample_size.as_ref().and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
+    let size = side.zip(u32::try_from(unet.patch_size).ok()).and_then(|(side, patch)| side.checked_mul(patch));
+    let Some(image_size) = size else {
+        return Err(ConvertError::malformed(&folder.join("config.json"), "sample_size is missing or too large"));
+    };
+    let super_resolution = unet.input_channels() > 3;
+    let conditioning = super_resolution.then_some(Conditioning {
+        upsample: Filter::BilinearAlignCorners,
+        aug_level: 250,
+        aug_levels: None,
+    });
+    let (steps, guidance) = if super_resolution { (50, 4.0) } else { (100, 7.0) };
+    let Scheduler { schedule, thresholding, sampler } = scheduler;
+    let defaults = StageDefaults { sampler, steps, guidance, thresholding };
+    let (name, target) = (name.to_owned(), Target::Image);
+    Ok(StageManifest { name, image_size, weights, unet, schedule, target, conditioning, defaults })
+}
+
+fn filter(upsample: &Upsample) -> Option<Filter> {
+    match (upsample.filter.as_str(), upsample.align_corners, upsample.antialias) {
+        ("bicubic", false, false) => Some(Filter::Bicubic),
+        ("bilinear", false, false) => Some(Filter::Bilinear),
+        ("bilinear", true, false) => Some(Filter::BilinearAlignCorners),
+        ("nearest", false, false) => Some(Filter::Nearest),
+        _ => None,
+    }
+}

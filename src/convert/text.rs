@@ -1,0 +1,116 @@
+//! The tokenizer and the text encoder.
+
+use super::checkpoint::Checkpoint;
+use super::network::{self, Plan};
+use super::{ConvertError, Progress, output};
+use crate::cascade::manifest::FileEntry;
+use crate::text::t5::{T5Config, llama_cpp_name};
+use crate::weights::{BlockFormat, Metadata, wanted_tensors};
+use burn::tensor::Device;
+use serde::Deserialize;
+use std::path::Path;
+
+const TOKENIZER: &str = "tokenizer.json";
+/// The maximum distance is not stored in GGUF: every program takes this one.
+const MAX_DISTANCE: usize = 128;
+/// T5 was trained on this many tokens; nothing depends on it.
+const CONTEXT: u32 = 512;
+
+/// Copies the tokenizer, where there is one.
+pub(super) fn tokenizer(
+    source: &Path,
+    out: &Path,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Option<FileEntry>, ConvertError> {
+    let folder = source.join("tokenizer");
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let hint = "save the fast tokenizer: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)";
+    let path = folder.join(TOKENIZER);
+    let bytes = output::read(&path, hint)?;
+    if let Err(error) = crate::text::Tokenizer::from_bytes(&bytes, CONTEXT as usize, false) {
+        return Err(ConvertError::Text { path: path.display().to_string(), error });
+    }
+    let entry = output::write(out, TOKENIZER, &bytes)?;
+    progress(Progress::File { file: TOKENIZER, size: entry.size });
+    Ok(Some(entry))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Class {
+    architectures: Option<Vec<String>>,
+    n_positions: Option<u32>,
+}
+
+/// Converts the text encoder, where there is one. A checkpoint of the whole T5 will do: its decoder is left out.
+pub(super) fn encoder(
+    source: &Path,
+    out: &Path,
+    quantize: BlockFormat,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Option<FileEntry>, ConvertError> {
+    let folder = source.join("text_encoder");
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let path = folder.join("config.json");
+    let json = output::read(&path, "the encoder's sizes are read from it")?;
+    let class: Class = serde_json::from_slice(&json).map_err(|error| ConvertError::malformed(&path, error))?;
+    let known = ["T5EncoderModel", "T5ForConditionalGeneration", "T5Model", "T5WithLMHeadModel"];
+    if let Some(class) = class.architectures.iter().flatten().find(|class| !known.contains(&class.as_str())) {
+        let (path, class) = (path.display().to_string(), class.clone());
+        return Err(ConvertError::Class { path, class, supported: "transformers' T5EncoderModel" });
+    }
+    let config =
+        T5Config::from_json(&json).map_err(|error| ConvertError::Text { path: path.display().to_string(), error })?;
+    if config.relative_attention_max_distance != MAX_DISTANCE {
+        return Err(ConvertError::Option {
+            path: path.display().to_string(),
+            option: "relative_attention_max_distance",
+            value: config.relative_attention_max_distance.to_string(),
+            supported: "128",
+        });
+    }
+    let checkpoint = Checkpoint::open(&folder, "model")?;
+    let mut plans = Vec::new();
+    for (name, shape) in wanted_tensors(&config.init(&Device::flex()), &str::to_owned) {
+        let table = name == "shared.weight";
+        // The embedding is read row by row on the CPU, never multiplied.
+        let format = if table { BlockFormat::F16 } else { network::format(&name, &shape, quantize) };
+        let to = llama_cpp_name(&name);
+        let tied = table && checkpoint.get(&name).is_none();
+        let from = if tied { "encoder.embed_tokens.weight".to_owned() } else { name };
+        plans.push(Plan { from, to, shape, format });
+    }
+    let known = |name: &str| {
+        let outside = ["decoder.", "lm_head.", "encoder.embed_tokens."];
+        outside.iter().any(|prefix| name.starts_with(prefix)) || plans.iter().any(|plan| plan.from == name)
+    };
+    if let Some(name) = checkpoint.names().find(|name| !known(name)) {
+        return Err(checkpoint.tensor_error(name, "config.json describes a network that does not have it"));
+    }
+    let metadata = metadata(&config, class.n_positions.unwrap_or(CONTEXT), quantize);
+    network::write(checkpoint, &plans, metadata, (out, "text_encoder.gguf"), progress).map(Some)
+}
+
+/// The keys that llama.cpp's converter writes.
+fn metadata(config: &T5Config, context: u32, quantize: BlockFormat) -> Metadata {
+    let mut metadata = Metadata::new("t5encoder");
+    // Sizes were checked to be far below 2³².
+    let mut size = |key: &str, value: usize| metadata.set(&format!("t5encoder.{key}"), value as u32);
+    size("context_length", context as usize);
+    size("embedding_length", config.d_model);
+    size("feed_forward_length", config.d_ff);
+    size("block_count", config.num_layers);
+    size("attention.head_count", config.num_heads);
+    size("attention.key_length", config.d_kv);
+    size("attention.value_length", config.d_kv);
+    size("attention.relative_buckets_count", config.relative_attention_num_buckets);
+    metadata.set("t5encoder.attention.layer_norm_rms_epsilon", config.layer_norm_epsilon as f32);
+    if quantize.block_values() > 1 {
+        metadata.set("general.quantization_version", 2u32);
+    }
+    metadata
+}
