@@ -81,7 +81,7 @@ page-check: $(WASM)
 	$(BIN)/tsc --noEmit -p tests/browser
 
 browser-test: dist
-	$(BIN)/playwright test -c tests/browser --grep-invert @slow
+	$(BIN)/playwright test -c tests/browser --grep-invert "@slow|@bench"
 
 test-slow: dist ## The tests that take minutes: 1024 in the browser, ignored Rust tests
 	$(CARGO) test -- --ignored

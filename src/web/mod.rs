@@ -1,1 +1,21 @@
-//! The wasm-bindgen surface, thin.
+//! The wasm-bindgen surface, thin: the page's worker opens an [`Engine`] and asks it for pictures; everything else is
+//! [`cascade`](crate::cascade). JavaScript gives three things: how to read the model's files, where to tell events,
+//! and how to let its event loop run.
+
+mod device;
+mod engine;
+mod error;
+mod files;
+mod model_card;
+mod observer;
+
+pub use engine::Engine;
+pub use files::JsFiles;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Runs when the module is instantiated: a panic's message and place go to the console before the module stops.
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}

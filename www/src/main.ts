@@ -74,7 +74,7 @@ function receive(message: FromWorker): void {
       break;
     case "failed":
       stop("error", "");
-      error.textContent = message.message;
+      error.textContent = sentence(message.message);
   }
 }
 
@@ -165,6 +165,8 @@ function start(): void {
   picture.begin(request.prompt, request.seed);
   progress?.reset(request.stages.length);
   setState("loading", "Loading the model…");
+  // On a phone the picture lies below the form.
+  element("frame", HTMLElement).scrollIntoView({ block: "nearest" });
   engine.generate(request);
 }
 
@@ -192,6 +194,12 @@ function readRequest(): GenerateRequest | string {
   const stages = settings?.read() ?? [];
   if (typeof stages === "string") return stages;
   return { prompt: text, negativePrompt: negative.value.trim(), seed: number, stages };
+}
+
+/** Rust's messages begin in lower case, to be read behind a program's name. */
+function sentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?)]$/.test(text) ? text : `${text}.`;
 }
 
 function rollSeed(): void {

@@ -99,7 +99,7 @@ export class ModelFiles {
       }
     } catch (cause) {
       this.#events.received(-received);
-      throw downloadError(name, "the connection broke off", cause);
+      throw downloadError("the connection broke off", cause);
     }
     keep();
     const blob = new Blob(pieces);
@@ -112,15 +112,14 @@ export class ModelFiles {
     try {
       response = await fetch(new URL(name, this.#folder), { signal, cache: this.#cache });
     } catch (cause) {
-      throw downloadError(name, "the server cannot be reached", cause);
+      throw downloadError("the server cannot be reached", cause);
     }
-    if (!response.ok) throw downloadError(name, `the server answered ${response.status}`);
+    if (!response.ok) throw downloadError(`the server answered ${response.status}`);
     return response;
   }
 }
 
-function downloadError(name: string, what: string, cause?: unknown): Error {
-  return new Error(`The model's file ${name} could not be downloaded: ${what}. Check the connection and try again.`, {
-    cause,
-  });
+/** What happened and what to do; Rust puts the file's name in front of it. */
+function downloadError(what: string, cause?: unknown): Error {
+  return new Error(`${what}; check the connection and try again`, { cause });
 }

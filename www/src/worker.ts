@@ -35,6 +35,7 @@ let files: ModelFiles;
 let engine: Promise<Engine>;
 let model: ModelCard;
 let arrived = 0;
+let active = false;
 
 function send(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
@@ -138,9 +139,16 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       engine.catch((error: unknown) => report({ ...understood(error), kind: "fatal" }));
       break;
     case "generate":
-      engine.then((running) => generate(running, data.request).then(() => send({ kind: "done" }), report), ignore);
+      active = true;
+      engine
+        .then((running) => generate(running, data.request).then(() => send({ kind: "done" }), report), ignore)
+        .finally(() => {
+          active = false;
+        });
       break;
     case "cancel":
+      // One that comes too late must not end the next generation.
+      if (!active) break;
       files.abort();
       engine.then((running) => running.cancel(), ignore);
       break;

@@ -1,0 +1,49 @@
+//! The choice between GPU and CPU.
+//!
+//! A software adapter (SwiftShader, WARP) is a CPU that plays a GPU: 0.3 to 1 GFLOP/s were measured on SwiftShader,
+//! several times less than the CPU path in WASM makes on the same machine, so `auto` takes the CPU then, and says so.
+
+use super::error;
+use crate::gpu::{Backend, Device, DeviceOptions};
+use serde::Serialize;
+use wasm_bindgen::JsValue;
+
+/// What the networks run on, as the page shows it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DeviceInfo {
+    /// `gpu` or `cpu`.
+    kind: &'static str,
+    name: String,
+    software: bool,
+    /// Why, where it is not what a user would hope for; else empty.
+    reason: String,
+}
+
+/// The device for `auto`, `gpu` or `cpu`.
+///
+/// # Errors
+/// For `gpu` where there is none, and for any other word.
+pub(super) async fn choose(wanted: &str) -> Result<(Backend, DeviceInfo), JsValue> {
+    match wanted {
+        "cpu" => Ok(cpu("The CPU was asked for.")),
+        "gpu" | "auto" => match (Device::request(DeviceOptions::default()).await, wanted) {
+            (Ok(device), "auto") if device.info().software => {
+                let name = device.info().name.clone();
+                device.destroy();
+                Ok(cpu(&format!("The only GPU here is one in software ({name}), which is slower.")))
+            }
+            (Ok(device), _) => {
+                let (name, software) = (device.info().name.clone(), device.info().software);
+                Ok((Backend::Gpu(device), DeviceInfo { kind: "gpu", name, software, reason: String::new() }))
+            }
+            (Err(error), "auto") => Ok(cpu(&format!("There is no GPU for this page: {error}."))),
+            (Err(error), _) => Err(error::other(error.to_string())),
+        },
+        _ => Err(error::other(format!("device: must be auto, gpu or cpu, got {wanted}"))),
+    }
+}
+
+fn cpu(reason: &str) -> (Backend, DeviceInfo) {
+    let info = DeviceInfo { kind: "cpu", name: "CPU".to_owned(), software: false, reason: reason.to_owned() };
+    (Backend::Cpu, info)
+}

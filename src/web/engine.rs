@@ -1,0 +1,75 @@
+//! The engine: an opened model on a chosen device.
+
+use super::device::{self, DeviceInfo};
+use super::error;
+use super::files::JsFiles;
+use super::model_card::ModelCard;
+use super::observer::JsObserver;
+use crate::cascade::{Cascade, Manifest, Request};
+use js_sys::Function;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+
+/// A model that is ready to generate. Networks are loaded when they are first needed.
+#[wasm_bindgen]
+pub struct Engine {
+    /// Away while it generates. JavaScript may call `cancel` meanwhile, so nothing is borrowed across an await.
+    cascade: RefCell<Option<Cascade>>,
+    manifest: Manifest,
+    device: DeviceInfo,
+    cancelled: Rc<Cell<bool>>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens the model of `files` on `device`: "auto", "gpu" or "cpu".
+    ///
+    /// # Errors
+    /// `{ kind: "cancelled" | "files" | "other", message }`, as all methods throw.
+    pub async fn open(files: JsFiles, device: String) -> Result<Engine, JsValue> {
+        let (backend, device) = device::choose(&device).await?;
+        let cascade = Cascade::open(Box::new(files), backend).await.map_err(|error| error::to_js(&error, false))?;
+        let manifest = cascade.manifest().clone();
+        Ok(Self { cascade: RefCell::new(Some(cascade)), manifest, device, cancelled: Rc::default() })
+    }
+
+    /// What the networks run on: `{ kind, name, software, reason }`.
+    pub fn device(&self) -> Result<JsValue, JsValue> {
+        Ok(serde_wasm_bindgen::to_value(&self.device)?)
+    }
+
+    /// What the page shows of the model: name, examples, files, stages.
+    pub fn model(&self) -> Result<JsValue, JsValue> {
+        Ok(serde_wasm_bindgen::to_value(&ModelCard::from(&self.manifest))?)
+    }
+
+    /// Generates one picture. `request` is the JSON of a request; `on_event` is called with every event, pictures
+    /// included; `pause` returns a promise and is awaited between steps.
+    ///
+    /// # Errors
+    /// For a request that cannot run, whatever stops the run, and a second call while one runs.
+    pub async fn generate(&self, request: String, on_event: Function, pause: Function) -> Result<(), JsValue> {
+        let request: Request =
+            serde_json::from_str(&request).map_err(|error| error::other(format!("not a request: {error}")))?;
+        let Some(mut cascade) = self.cascade.take() else {
+            return Err(error::other("a picture is being made; cancel it first"));
+        };
+        let mut observer = JsObserver {
+            manifest: &self.manifest,
+            request: &request,
+            on_event,
+            pause,
+            cancelled: Rc::clone(&self.cancelled),
+        };
+        let result = cascade.generate(&request, &mut observer).await;
+        self.cascade.replace(Some(cascade));
+        let cancelled = self.cancelled.replace(false);
+        result.map(drop).map_err(|error| error::to_js(&error, cancelled))
+    }
+
+    /// Ends the running generation, or the next one, at its next step or read.
+    pub fn cancel(&self) {
+        self.cancelled.set(true);
+    }
+}
