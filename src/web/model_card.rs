@@ -22,7 +22,7 @@ struct StageCard<'a> {
     name: &'a str,
     image_size: u32,
     steps: u32,
-    max_steps: u32,
+    max_steps: usize,
     guidance: f32,
 }
 
