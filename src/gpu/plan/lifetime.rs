@@ -79,3 +79,87 @@ pub(super) fn assign(
     }
     Ok(result)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::plan::{Dispatch, Tensor};
+    use proptest::prelude::*;
+
+    fn tensor(id: u32, shapes: &[Shape]) -> Tensor {
+        Tensor { id, shape: shapes[id as usize] }
+    }
+
+    /// Every tensor reads two earlier ones; dispatches belong to two phases.
+    fn chain(sizes: &[u32], reads: &[(u32, u32)], second_phase: usize) -> (Vec<Shape>, Vec<Recorded>) {
+        let shapes: Vec<Shape> = sizes.iter().map(|&size| Shape::vector(1, size)).collect();
+        let recorded = (1..shapes.len()).map(|i| {
+            let (a, b) = reads[i % reads.len()];
+            let dispatch = Dispatch::new("op", "main", &[])
+                .read(tensor(a % i as u32, &shapes))
+                .read(tensor(b % i as u32, &shapes))
+                .write(tensor(i as u32, &shapes));
+            Recorded { phase: usize::from(i > second_phase), dispatch }
+        });
+        let recorded = recorded.collect();
+        (shapes, recorded)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_alive_shares_a_buffer(
+            sizes in prop::collection::vec(1u32..500, 2..40),
+            reads in prop::collection::vec((0u32..1000, 0u32..1000), 1..20),
+            second_phase in 0usize..40,
+        ) {
+            let (shapes, recorded) = chain(&sizes, &reads, second_phase);
+            let last = shapes.len() as u32 - 1;
+            let assignment = assign(&recorded, &shapes, &[0], &[0, last]).unwrap();
+            // Replay: each buffer holds one tensor's value at a time; phase 2 runs twice.
+            let mut holds = vec![None; assignment.buffers.len()];
+            holds[assignment.of[0].unwrap()] = Some(0);
+            let second = recorded.iter().filter(|entry| entry.phase == 1);
+            for Recorded { dispatch, .. } in recorded.iter().chain(second) {
+                let mut bound = Vec::new();
+                for binding in &dispatch.bindings {
+                    match binding {
+                        Binding::Read(t) => {
+                            let buffer = assignment.of[t.id as usize].unwrap();
+                            prop_assert_eq!(holds[buffer], Some(t.id));
+                            bound.push(buffer);
+                        }
+                        Binding::Write(t) => {
+                            let buffer = assignment.of[t.id as usize].unwrap();
+                            prop_assert!(!bound.contains(&buffer), "an input and an output share a buffer");
+                            prop_assert!(assignment.buffers[buffer] >= t.shape.bytes());
+                            holds[buffer] = Some(t.id);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            prop_assert_eq!(holds[assignment.of[last as usize].unwrap()], Some(last));
+        }
+    }
+
+    #[test]
+    fn a_chain_needs_two_buffers() {
+        let shapes = vec![Shape::vector(1, 100); 10];
+        let recorded: Vec<_> = (1..10)
+            .map(|i| {
+                let dispatch = Dispatch::new("op", "main", &[]).read(tensor(i - 1, &shapes)).write(tensor(i, &shapes));
+                Recorded { phase: 0, dispatch }
+            })
+            .collect();
+        // The input is kept besides.
+        assert_eq!(assign(&recorded, &shapes, &[0], &[0]).unwrap().buffers, [400; 3]);
+    }
+
+    #[test]
+    fn reading_the_unwritten_is_an_error() {
+        let shapes = vec![Shape::vector(1, 4); 2];
+        let dispatch = Dispatch::new("op", "main", &[]).read(tensor(0, &shapes)).write(tensor(1, &shapes));
+        let recorded = [Recorded { phase: 0, dispatch }];
+        assert!(matches!(assign(&recorded, &shapes, &[], &[]), Err(GpuError::Shape { op: "op", .. })));
+    }
+}

@@ -15,3 +15,6 @@ pub use dispatch::{Binding, Dispatch, Kernel, split};
 pub use run::Plan;
 pub use step::{STEP_WGSL, StepParams};
 pub use tensor::{Shape, Tensor};
+
+#[cfg(test)]
+mod tests;
