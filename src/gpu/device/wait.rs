@@ -81,13 +81,17 @@ impl Device {
     /// Natively, callbacks run only while the device is polled; a browser calls them by itself.
     #[cfg(not(target_arch = "wasm32"))]
     fn poll(&self) -> Result<(), GpuError> {
-        match self.device.poll(wgpu::PollType::wait_indefinitely()) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.check()?;
-                Err(GpuError::Lost { reason: error.to_string() })
-            }
-        }
+        let wait = || self.device.poll(wgpu::PollType::wait_indefinitely());
+        // wgpu panics where the driver reports a lost device during the wait.
+        let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(wait));
+        let reason = match waited {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the driver stopped while the program waited for it".to_owned(),
+        };
+        self.check()?;
+        locked(&self.shared.lost).get_or_insert_with(|| reason.clone());
+        Err(GpuError::Lost { reason })
     }
 
     #[cfg(target_arch = "wasm32")]

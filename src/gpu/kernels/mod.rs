@@ -25,3 +25,6 @@ pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use resample::Resample;
 pub use sampler_update::SamplerUpdate;
+
+#[cfg(test)]
+mod wgsl_tests;
