@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod convert;
 
 mod encode;
 mod exit;
@@ -23,7 +24,7 @@ pub fn run(arguments: Arguments) -> Exit {
     let result = match arguments.command {
         Command::Generate(command) => generate::run(&command, json),
         Command::Encode(command) => encode::run(&command, json),
-        Command::Convert(_) => Err(Failure::new("not yet")),
+        Command::Convert(command) => convert::run(&command, json),
         Command::Inspect(command) => inspect::run(&command, json),
     };
     exit::report(result, json)

@@ -22,7 +22,7 @@ impl Target {
         let wrong = || Failure::usage(format!("the output {} must be a file name that ends in .png", path.display()));
         let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
         let stem = name.strip_suffix(".png").filter(|stem| !stem.is_empty()).ok_or_else(wrong)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path.parent().unwrap_or(Path::new(""));
         Ok(Self { folder: folder.to_owned(), stem: stem.to_owned() })
     }
 
@@ -38,7 +38,7 @@ impl Target {
     /// Another file name in the same folder.
     pub(super) fn renamed(&self, name: &str) -> Result<Self, Failure> {
         let target = Self::new(Path::new(name))?;
-        if target.folder != Path::new(".") {
+        if target.folder != Path::new("") {
             return Err(Failure::usage(format!(
                 "the output {name:?} must be a plain file name; --output names the folder"
             )));
@@ -48,8 +48,9 @@ impl Target {
 
     /// Fails now rather than after minutes of sampling.
     pub(super) fn check_writable(&self) -> Result<(), Failure> {
-        let folder = self.folder.display();
-        if !self.folder.is_dir() {
+        let path = or_here(&self.folder);
+        let folder = path.display();
+        if !path.is_dir() {
             return Err(Failure::new(format!(
                 "the output's folder {folder} does not exist; create it or choose another"
             )));
@@ -60,7 +61,7 @@ impl Target {
                 self.path(None).display()
             )));
         }
-        match tempfile::tempfile_in(&self.folder) {
+        match tempfile::tempfile_in(path) {
             Ok(_) => Ok(()),
             Err(error) => Err(Failure::new(format!("cannot write into {folder}: {error}; choose another output"))),
         }
@@ -167,9 +168,14 @@ fn write_somewhere(path: &Path, bytes: &[u8]) -> Result<(PathBuf, Option<String>
     }
 }
 
+/// The folder, or the working directory where it has no name.
+fn or_here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+}
+
 /// Writes a file whole or not at all.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = or_here(path.parent().unwrap_or(Path::new("")));
     let mut builder = tempfile::Builder::new();
     // As other programs' files: readable by all that the user lets read.
     #[cfg(unix)]
@@ -190,7 +196,7 @@ mod tests {
         assert_eq!(target.path(Some(64)), Path::new("out/cat.64.png"));
         assert_eq!(target.numbered(2).path(Some(64)), Path::new("out/cat-2.64.png"));
         let placed = Target::new(Path::new("a{index}b.png")).unwrap();
-        assert_eq!(placed.numbered(3).path(None), Path::new("./a3b.png"));
+        assert_eq!(placed.numbered(3).path(None), Path::new("a3b.png"));
         for wrong in ["", "cat", ".png", "cat.jpg", "/"] {
             assert!(Target::new(Path::new(wrong)).is_err(), "{wrong}");
         }

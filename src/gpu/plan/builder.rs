@@ -6,6 +6,9 @@ use crate::gpu::weights::{Layout, Weight};
 use crate::weights::WeightIndex;
 use std::collections::BTreeMap;
 
+/// The phase of operations that are recorded before any phase is named.
+const FIRST_PHASE: &str = "step";
+
 /// A dispatch and the phase that it belongs to.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
@@ -37,7 +40,7 @@ impl PlanBuilder {
         Self {
             weights: weights.clone(),
             limits: limits.clone(),
-            phases: vec!["step"],
+            phases: Vec::new(),
             phase: 0,
             recorded: Vec::new(),
             shapes: Vec::new(),
@@ -49,10 +52,7 @@ impl PlanBuilder {
 
     /// Records into this phase from now on. Returns the phase before, to go back to.
     pub fn phase(&mut self, name: &'static str) -> &'static str {
-        let before = self.phases[self.phase];
-        if self.recorded.is_empty() && self.phases.len() == 1 {
-            self.phases[0] = name;
-        }
+        let before = self.phases.get(self.phase).copied().unwrap_or(FIRST_PHASE);
         self.phase = self.phases.iter().position(|&phase| phase == name).unwrap_or_else(|| {
             self.phases.push(name);
             self.phases.len() - 1
@@ -194,6 +194,9 @@ impl PlanBuilder {
             if again {
                 return Err(GpuError::shape(dispatch.kernel.name, "a tensor is both an input and an output"));
             }
+        }
+        if self.phases.is_empty() {
+            self.phases.push(FIRST_PHASE);
         }
         self.recorded.push(Recorded { phase: self.phase, dispatch });
         Ok(())
