@@ -2,6 +2,7 @@
 
 mod activation;
 mod attention;
+mod attention_tile;
 mod conv;
 mod fold;
 mod group_norm;

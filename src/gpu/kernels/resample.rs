@@ -14,7 +14,7 @@ pub enum Resample {
 }
 
 /// What stands in front of the kernel's text: four channels at a time where their number allows it.
-fn prelude(vector: u32) -> &'static str {
+fn preamble(vector: u32) -> &'static str {
     if vector == 4 {
         "override ACTIVATION: u32;\nalias Value = vec4<f32>;\n\
          fn activated(x: Value) -> Value { return activate(ACTIVATION, x); }\n"
@@ -43,8 +43,9 @@ impl PlanBuilder {
         let y = self.tensor(shape)?;
         let vector = if channels.is_multiple_of(4) { 4 } else { 1 };
         let values = shape.values() / u64::from(vector);
-        let source = [ACTIVATION_WGSL, prelude(vector), include_str!("../../../shaders/resample.wgsl")];
+        let source = [ACTIVATION_WGSL, include_str!("../../../shaders/resample.wgsl")];
         let dispatch = Dispatch::new("resample", "main", &source)
+            .preamble(preamble(vector).to_owned())
             .constant("ACTIVATION", norm.map_or(0, |norm| norm.activation as u32))
             .u32(values as u32)
             .u32(shape.height)
