@@ -63,6 +63,34 @@ fn choose(lane: u32, rank: u32) {
     workgroupBarrier();
 }
 
+struct Rank {
+    whole: u32,
+    part: f32,
+}
+
+// quantile · last without rounding, whole and fractional part: in f32 the rank of a large picture would be off by whole
+// places. The quantile is mantissa · 2^−shift, and a product of two u32 takes 64 bits.
+fn rank_of(quantile: f32, last: u32) -> Rank {
+    let bits = bitcast<u32>(quantile);
+    let mantissa = (bits & 0x7fffffu) | 0x800000u;
+    let shift = 150u - (bits >> 23u);
+    let outer = (mantissa >> 16u) * (last >> 16u);
+    let left = (mantissa >> 16u) * (last & 0xffffu);
+    let right = (mantissa & 0xffffu) * (last >> 16u);
+    let inner = (mantissa & 0xffffu) * (last & 0xffffu);
+    let carry = (inner >> 16u) + (left & 0xffffu) + (right & 0xffffu);
+    let low = (carry << 16u) | (inner & 0xffffu);
+    let high = outer + (left >> 16u) + (right >> 16u) + (carry >> 16u);
+    // 2^−shift from its bits: exp2 may be a few units off.
+    let unit = bitcast<f32>((127u - min(shift, 126u)) << 23u);
+    if shift < 32u {
+        return Rank((high << (32u - shift)) | (low >> shift), f32(low & ((1u << shift) - 1u)) * unit);
+    }
+    // Quantiles below 1/256; far below, the rank is 0.
+    let above = min(shift - 32u, 31u);
+    return Rank(high >> above, f32(high & ((1u << above) - 1u)) * (unit * 4294967296.0) + f32(low) * unit);
+}
+
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let image = group.x;
@@ -74,9 +102,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let first = image * params.values;
-    // In f32, as torch computes it.
-    let place = sampling.threshold_quantile * f32(params.values - 1u);
-    let lower = min(u32(place), params.values - 1u);
+    let place = rank_of(clamp(sampling.threshold_quantile, 0.0, 1.0), params.values - 1u);
+    let lower = place.whole;
     var rank = lower;
     var prefix = 0u;
     var equal = 0u;
@@ -117,7 +144,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if rank + 1u >= equal && lower + 1u < params.values {
             upper = atomicLoad(&successor);
         }
-        let scale = min(max(mix_ranks(bitcast<f32>(prefix), bitcast<f32>(upper), place - f32(lower)), 1.0), sampling.threshold_max);
+        let scale = min(max(mix_ranks(bitcast<f32>(prefix), bitcast<f32>(upper), place.part), 1.0), sampling.threshold_max);
         scales[image] = vec2<f32>(scale, scale);
     }
 }

@@ -63,9 +63,16 @@ mod tests {
 
     #[test]
     fn the_quantile_is_exact() {
-        for (images, size, quantile) in
-            [(1, 1, 0.95), (2, 5, 0.95), (4, 16, 0.995), (3, 33, 0.5), (1, 64, 0.0), (2, 7, 1.0), (1, 256, 0.95)]
-        {
+        for (images, size, quantile) in [
+            (1, 1, 0.95),
+            (2, 5, 0.95),
+            (4, 16, 0.995),
+            (3, 33, 0.5),
+            (1, 64, 0.0),
+            (2, 7, 1.0),
+            (1, 256, 0.95),
+            (1, 64, 0.001),
+        ] {
             // Spread over many exponents, so that every pass of the selection has something to do.
             let x0: Vec<f32> = values(size, (images * 3 * size * size) as usize)
                 .iter()
