@@ -119,7 +119,7 @@ mod tests {
     /// `[rows, tokens, heads·width]` to `[rows·repeat, heads, tokens, width]`, each row repeated on the spot.
     fn split(values: &[f32], [rows, tokens, heads, head]: [u32; 4], repeat: u32) -> Tensor<4> {
         let split = tensor(values, [rows, tokens, heads, head]).swap_dims(1, 2);
-        let row = |row: usize| split.clone().slice([row..row + 1]);
+        let row = |row: usize| split.clone().narrow(0, row, 1);
         Tensor::cat((0..(rows * repeat) as usize).map(|r| row(r / repeat as usize)).collect(), 0)
     }
 

@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn as_burn_does() {
-        for (batch, tokens, channels) in [(1, 1, 2), (2, 5, 33), (4, 3, 256), (3, 7, 130), (1, 2, 1500)] {
+        for (batch, tokens, channels) in [(1, 1, 2), (2, 5, 33), (4, 3, 256), (3, 7, 130), (1, 2, 1500), (1, 66_000, 2)]
+        {
             let shape = Shape::tokens(batch, tokens, channels);
             // A large mean: a variance as E[x²] − mean² would lose its digits.
             let x: Vec<f32> = values(1, shape.values() as usize).iter().map(|value| value + 100.0).collect();

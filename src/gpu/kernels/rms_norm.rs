@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn as_burn_does() {
-        for (batch, tokens, channels) in [(1, 1, 1), (2, 5, 33), (4, 3, 256), (3, 7, 130), (1, 2, 1500)] {
+        for (batch, tokens, channels) in [(1, 1, 1), (2, 5, 33), (4, 3, 256), (3, 7, 130), (1, 2, 1500), (1, 66_000, 2)]
+        {
             let shape = Shape::tokens(batch, tokens, channels);
             let x = values(1, shape.values() as usize);
             let mut weights = TestWeights::new();

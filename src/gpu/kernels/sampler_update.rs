@@ -121,7 +121,9 @@ mod tests {
         }
 
         async fn compile(self) -> Plan {
-            let mut b = PlanBuilder::new(&WeightIndex::new(), device().limits());
+            // So few that the larger cases need a second dimension, as pictures of 1024² do.
+            let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 10, ..device().limits().clone() };
+            let mut b = PlanBuilder::new(&WeightIndex::new(), &limits);
             let input = |b: &mut PlanBuilder, name| b.input(name, self.planar()).unwrap();
             let (x, variance) = (input(&mut b, "x"), input(&mut b, "variance"));
             let (previous, noise) = (input(&mut b, "previous"), input(&mut b, "noise"));
