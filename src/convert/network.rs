@@ -4,7 +4,7 @@ use super::checkpoint::Checkpoint;
 use super::output::Output;
 use super::{ConvertError, Progress};
 use crate::cascade::manifest::FileEntry;
-use crate::weights::{BlockFormat, GgufWriter, Metadata};
+use crate::weights::{BlockFormat, GgufWriter, Metadata, WantedTensor};
 use std::path::Path;
 
 /// Values that are converted at a time, unless a row is longer.
@@ -17,8 +17,7 @@ pub(super) struct Plan {
     /// Its name in the checkpoint and in the file.
     pub from: String,
     pub to: String,
-    /// Its shape in the file: convolutions are rows `[out, kh·kw·in]`.
-    pub shape: Vec<usize>,
+    pub tensor: WantedTensor,
     pub format: BlockFormat,
 }
 
@@ -35,20 +34,16 @@ pub(super) fn format(name: &str, shape: &[usize], quantize: BlockFormat) -> Bloc
     }
 }
 
-/// Checks that the checkpoint has the tensor in the right shape. Convolutions are `[out, in, kh, kw]` there.
-pub(super) fn check(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), ConvertError> {
+/// Checks that the checkpoint has the tensor in the right shape.
+fn check(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), ConvertError> {
     let Some(stored) = checkpoint.get(&plan.from) else {
         let reason = "it is missing: config.json describes a network that has it";
         return Err(checkpoint.tensor_error(&plan.from, reason));
     };
-    let rows = match stored.shape.as_slice() {
-        &[outputs, inputs, height, width] => vec![outputs, inputs * height * width],
-        shape => shape.to_vec(),
-    };
-    if rows == plan.shape {
+    if stored.shape == plan.tensor.shape {
         return Ok(());
     }
-    let reason = format!("its shape is {:?}, config.json asks for {:?}", stored.shape, plan.shape);
+    let reason = format!("its shape is {:?}, config.json asks for {:?}", stored.shape, plan.tensor.shape);
     Err(checkpoint.tensor_error(&plan.from, &reason))
 }
 
@@ -64,16 +59,16 @@ pub(super) fn write(
     let mut total = 0;
     for plan in plans {
         check(&checkpoint, plan)?;
-        writer.declare(&plan.to, &plan.shape, plan.format)?;
-        total += plan.shape.iter().product::<usize>() as u64;
+        writer.declare(&plan.to, &plan.tensor.stored, plan.format)?;
+        total += plan.tensor.stored.iter().product::<usize>() as u64;
     }
     let mut body = writer.begin(Output::create(out, file)?)?;
     let mut done = 0;
     for plan in plans {
-        let columns = plan.shape.last().copied().unwrap_or(1);
-        let rows = plan.shape.iter().product::<usize>() / columns;
-        let window = match checkpoint.get(&plan.from).map(|stored| stored.shape.as_slice()) {
-            Some(&[_, _, height, width]) => height * width,
+        let columns = plan.tensor.stored.last().copied().unwrap_or(1);
+        let rows = plan.tensor.stored.iter().product::<usize>() / columns;
+        let window = match plan.tensor.shape.as_slice() {
+            &[_, _, height, width] => height * width,
             _ => 1,
         };
         let at_once = (VALUES / columns).max(1);

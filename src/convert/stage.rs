@@ -10,7 +10,7 @@ use crate::cascade::manifest::{Conditioning, FileEntry, StageDefaults, StageMani
 use crate::diffusion::Thresholding;
 use crate::image::resample::Filter;
 use crate::unet::UNetConfig;
-use crate::weights::{BlockFormat, Metadata, wanted_tensors};
+use crate::weights::{BlockFormat, Metadata, WantedTensor, wanted_tensors};
 use burn::tensor::Device;
 use serde_json::Value;
 use std::path::Path;
@@ -74,9 +74,9 @@ fn weights(
     if let Some(name) = checkpoint.names().find(|name| !wanted.contains_key(*name)) {
         return Err(checkpoint.tensor_error(name, "config.json describes a network that does not have it"));
     }
-    let plan = |(name, shape): (String, Vec<usize>)| {
-        let format = network::format(&name, &shape, quantize);
-        Plan { from: name.clone(), to: name, shape, format }
+    let plan = |(name, tensor): (String, WantedTensor)| {
+        let format = network::format(&name, &tensor.stored, quantize);
+        Plan { from: name.clone(), to: name, tensor, format }
     };
     let plans: Vec<Plan> = wanted.into_iter().map(plan).collect();
     let mut metadata = Metadata::new("imagen-unet");

@@ -75,14 +75,14 @@ pub(super) fn encoder(
     }
     let checkpoint = Checkpoint::open(&folder, "model")?;
     let mut plans = Vec::new();
-    for (name, shape) in wanted_tensors(&config.init(&Device::flex()), &str::to_owned) {
+    for (name, tensor) in wanted_tensors(&config.init(&Device::flex()), &str::to_owned) {
         let table = name == "shared.weight";
         // The embedding is read row by row on the CPU, never multiplied.
-        let format = if table { BlockFormat::F16 } else { network::format(&name, &shape, quantize) };
+        let format = if table { BlockFormat::F16 } else { network::format(&name, &tensor.stored, quantize) };
         let to = llama_cpp_name(&name);
         let tied = table && checkpoint.get(&name).is_none();
         let from = if tied { "encoder.embed_tokens.weight".to_owned() } else { name };
-        plans.push(Plan { from, to, shape, format });
+        plans.push(Plan { from, to, tensor, format });
     }
     let known = |name: &str| {
         let outside = ["decoder.", "lm_head.", "encoder.embed_tokens."];

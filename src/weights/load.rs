@@ -49,9 +49,23 @@ pub async fn load_module<M: Module>(
     Ok(module.map(&mut Filler { path: Path::default(), values, device }))
 }
 
-/// Names and shapes of the tensors that a file must hold for [`load_module`] to fill `module`, by name.
-pub fn wanted_tensors<M: Module>(module: &M, rename: &dyn Fn(&str) -> String) -> BTreeMap<String, Vec<usize>> {
-    survey(module, rename).into_values().map(|want| (want.tensor.clone(), want.stored_shape())).collect()
+/// A tensor that a module needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedTensor {
+    /// Its shape in a PyTorch checkpoint.
+    pub shape: Vec<usize>,
+    /// Its shape in a GGUF file: convolutions are rows `[out, kh·kw·in]`.
+    pub stored: Vec<usize>,
+}
+
+/// The tensors that a file must hold for [`load_module`] to fill `module`, by name.
+pub fn wanted_tensors<M: Module>(module: &M, rename: &dyn Fn(&str) -> String) -> BTreeMap<String, WantedTensor> {
+    let wanted = |want: Want| {
+        let stored = want.stored_shape();
+        let shape = if want.layout == Layout::Convolution { want.shape } else { stored.clone() };
+        (want.tensor, WantedTensor { shape, stored })
+    };
+    survey(module, rename).into_values().map(wanted).collect()
 }
 
 fn survey<M: Module>(module: &M, rename: &dyn Fn(&str) -> String) -> BTreeMap<String, Want> {

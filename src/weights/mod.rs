@@ -26,7 +26,7 @@ pub use file::Weights;
 pub use file_source::FileSource;
 pub use format::BlockFormat;
 pub use index::WeightIndex;
-pub use load::{load_module, wanted_tensors};
+pub use load::{WantedTensor, load_module, wanted_tensors};
 pub use memory_source::MemorySource;
 pub use metadata::{Array, Metadata, Value};
 pub use source::Source;

@@ -153,10 +153,14 @@ fn transposing_in_pieces_is_transposing() {
 
 #[test]
 fn what_is_wanted_is_known_beforehand() {
+    let wanted = wanted_tensors(&Network::new(&Device::flex()), &rename);
     let mut expected: std::collections::BTreeMap<_, _> =
         tensors().into_iter().map(|(name, shape)| (name.to_owned(), shape)).collect();
     expected.remove("unused.weight");
-    assert_eq!(wanted_tensors(&Network::new(&Device::flex()), &rename), expected);
+    let stored = wanted.iter().map(|(name, tensor)| (name.clone(), tensor.stored.clone())).collect();
+    assert_eq!(expected, stored);
+    assert_eq!(wanted["blocks.0.conv.weight"].shape, [4, 2, 3, 3]);
+    assert_eq!(wanted["proj.weight"].shape, [3, 40]);
 }
 
 #[test]
