@@ -1,0 +1,169 @@
+//! The cascade on storybook, on a GPU with WebGPU's default limits and no feature (a software adapter will do):
+//! against the CPU, what a step asks of the device, and what happens when the device fails.
+
+mod storybook;
+
+use async_trait::async_trait;
+use imagen_web::cascade::{
+    Cascade, CascadeError, Directory, Event, Manifest, Observer, Output, Request, Silent, plan_stage, plan_text,
+};
+use imagen_web::gpu::{Backend, Counters, Device};
+use imagen_web::image::Picture;
+use imagen_web::weights::{FileSource, WeightIndex, Weights};
+use pollster::block_on;
+use std::sync::Arc;
+
+fn device() -> Arc<Device> {
+    block_on(Device::with_default_limits()).expect("a Vulkan driver (lavapipe will do)")
+}
+
+fn open(backend: Backend) -> Cascade {
+    block_on(Cascade::open(Box::new(Directory::new(storybook::folder())), backend)).unwrap()
+}
+
+fn generate(backend: Backend, request: &Request) -> Output {
+    block_on(open(backend).generate(request, &mut Silent)).unwrap()
+}
+
+fn base(steps: u32) -> Request {
+    let request = Request { seed: 3, stop_at_stage: Some(1), ..Request::new("a red house on a hill at night") };
+    Request { steps: [(64, steps)].into(), ..request }
+}
+
+fn psnr(a: &Picture, b: &Picture) -> f64 {
+    let square = |(&a, &b): (&u8, &u8)| (f64::from(a) - f64::from(b)).powi(2);
+    let mean = a.rgb.iter().zip(&b.rgb).map(square).sum::<f64>() / a.rgb.len() as f64;
+    10.0 * (255.0f64.powi(2) / mean).log10()
+}
+
+fn weights(manifest: &Manifest, stage: Option<usize>) -> Weights {
+    let entry = stage.map_or(&manifest.text_encoder, |stage| &manifest.stages[stage].weights);
+    let source = FileSource::open(&storybook::folder().join(&entry.file)).unwrap();
+    block_on(Weights::open(Box::new(source))).unwrap()
+}
+
+/// Reads the device's counters at every step.
+struct Watch {
+    device: Arc<Device>,
+    counters: Vec<Counters>,
+    /// Bytes allocated when the stage started.
+    allocated: u64,
+}
+
+#[async_trait(?Send)]
+impl Observer for Watch {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::StageStarted { .. } => self.allocated = self.device.allocated_bytes(),
+            Event::Step { .. } => self.counters.push(self.device.counters()),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_plan_paints_what_the_cpu_paints() {
+    let request = Request { steps: [(64, 3), (256, 1)].into(), stop_at_stage: Some(2), ..base(3) };
+    let (cpu, gpu) = (generate(Backend::Cpu, &request), generate(Backend::Gpu(device()), &request));
+    for (cpu, gpu) in cpu.stages.iter().zip(&gpu.stages) {
+        let decibel = psnr(&cpu.pictures[0], &gpu.pictures[0]);
+        println!("{0}×{0}: {decibel:.1} dB between CPU and plan", cpu.image_size);
+        assert!(decibel >= 40.0, "{0}×{0}: {decibel} dB", cpu.image_size);
+    }
+}
+
+#[test]
+#[ignore = "minutes on a software adapter: part of make test-slow"]
+fn the_plan_paints_what_the_cpu_paints_at_1024() {
+    let request = Request { seed: 3, steps: [(64, 4)].into(), ..Request::new("a yellow duck on the water") };
+    let (cpu, gpu) = (generate(Backend::Cpu, &request), generate(Backend::Gpu(device()), &request));
+    let decibel = psnr(&cpu.pictures()[0], &gpu.pictures()[0]);
+    println!("1024×1024: {decibel:.1} dB between CPU and plan");
+    assert!(decibel >= 40.0, "{decibel} dB");
+}
+
+#[test]
+fn a_step_is_one_submit_and_memory_is_as_planned() {
+    let device = device();
+    let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+    let manifest = cascade.manifest().clone();
+    let (tokens, limits) = (manifest.tokenizer.max_length, device.limits());
+    let stage = plan_stage(&manifest.stages[0], &WeightIndex::from(&weights(&manifest, Some(0))), tokens, true, limits);
+    let text = plan_text(&weights(&manifest, None), 2, tokens, limits);
+    let planned = stage.as_ref().unwrap().peak_bytes() + text.unwrap().peak_bytes();
+    println!("dispatches per base step: {}", stage.unwrap().dispatches("step"));
+
+    let mut watch = Watch { device: Arc::clone(&device), counters: Vec::new(), allocated: 0 };
+    let first = block_on(cascade.generate(&base(4), &mut watch)).unwrap();
+    assert_eq!(watch.allocated, planned, "bytes that the device was asked for");
+    assert_eq!(watch.counters.len(), 4);
+    for pair in watch.counters.windows(2) {
+        let expected = Counters { submits: pair[0].submits + 1, ..pair[0] };
+        assert_eq!(pair[1], expected, "one submit, and no buffer, pipeline, bind group or readback");
+    }
+    let before = device.counters();
+    let again = block_on(cascade.generate(&base(4), &mut Silent)).unwrap();
+    assert_eq!(first, again, "the same bytes on the same device");
+    let after = device.counters();
+    assert_eq!(
+        (before.buffers, before.pipelines, before.bind_groups),
+        (after.buffers, after.pipelines, after.bind_groups),
+        "a second run makes nothing new"
+    );
+}
+
+/// Destroys the device after the second step.
+struct Vandal {
+    device: Arc<Device>,
+    resumed: bool,
+}
+
+#[async_trait(?Send)]
+impl Observer for Vandal {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Step { step: 2, .. } if !self.resumed => self.device.destroy(),
+            Event::Resumed { .. } => self.resumed = true,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_lost_device_is_rebuilt_in_the_middle_of_a_stage() {
+    let device = device();
+    let undisturbed = generate(Backend::Gpu(Arc::clone(&device)), &base(3));
+    let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+    let mut vandal = Vandal { device, resumed: false };
+    let output = block_on(cascade.generate(&base(3), &mut vandal)).unwrap();
+    assert!(vandal.resumed);
+    assert_eq!(output, undisturbed);
+}
+
+#[test]
+fn a_failed_allocation_is_tried_again_or_told() {
+    let device = device();
+    let expected = generate(Backend::Gpu(Arc::clone(&device)), &base(1));
+
+    // The text encoder is loaded and can be dropped: the stage is tried once more.
+    let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+    let embeddings = block_on(cascade.encode(&["x".to_owned(), String::new()], &mut Silent)).unwrap();
+    device.fail_allocation(9);
+    assert_eq!(block_on(cascade.generate(&base(1), &mut Silent)).unwrap(), expected);
+
+    drop(cascade);
+
+    // Nothing else is loaded: an error that says what to do, and the cascade stays usable.
+    let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+    let given = |request: Request| Request {
+        embedding: embeddings.first().cloned(),
+        negative_embedding: embeddings.get(1).cloned(),
+        ..request
+    };
+    device.fail_allocation(9);
+    let error = block_on(cascade.generate(&given(base(1)), &mut Silent)).unwrap_err();
+    assert!(matches!(error, CascadeError::OutOfMemory { .. }), "{error}");
+    assert!(error.to_string().contains("use the CPU"), "{error}");
+    assert_eq!(device.allocated_bytes(), 0, "what was allocated before the failure was given back");
+    block_on(cascade.generate(&given(base(1)), &mut Silent)).unwrap();
+}
