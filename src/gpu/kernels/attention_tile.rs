@@ -1,0 +1,71 @@
+//! How attention is cut into tiles: a function of the head's width and the number of queries alone.
+
+/// The kernel's variant: vector width, how many queries and keys a lane works on, and its share of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tile {
+    /// Floats of a Value: 4, or 1 for heads whose width is no multiple of 4.
+    vector: u32,
+    /// Values of a head.
+    parts: u32,
+    pub lane_queries: u32,
+    lane_keys: u32,
+}
+
+impl Tile {
+    /// The largest tile for heads of this width that fits into 16 KiB of workgroup memory; more queries come before
+    /// more keys, since each tile of keys is read once per tile of queries. None for heads that are too wide.
+    pub fn choose(head: u32, query_tokens: u32) -> Option<Self> {
+        let vector = if head.is_multiple_of(4) { 4 } else { 1 };
+        let most = if query_tokens <= 8 { 1 } else { 2 };
+        [(2, 4), (2, 2), (2, 1), (1, 4), (1, 2), (1, 1)]
+            .map(|(lane_queries, lane_keys)| Self { vector, parts: head / vector, lane_queries, lane_keys })
+            .into_iter()
+            .find(|tile| tile.lane_queries <= most && tile.workgroup_bytes() <= 16 * 1024)
+    }
+
+    /// Workgroup memory of the kernel: queries, one tile of keys or values, probabilities, one value per row and column.
+    fn workgroup_bytes(self) -> u32 {
+        let (queries, keys) = (8 * self.lane_queries, 8 * self.lane_keys);
+        4 * (self.vector * (self.parts | 1) * (queries + keys) + queries * (keys + 1) + queries * 8)
+    }
+
+    /// What stands in front of the kernel's text.
+    pub fn preamble(self) -> String {
+        let value = if self.vector == 4 {
+            "alias Value = vec4<f32>;\nfn product(a: Value, b: Value) -> f32 { return dot(a, b); }\n"
+        } else {
+            "alias Value = f32;\nfn product(a: Value, b: Value) -> f32 { return a * b; }\n"
+        };
+        let Self { parts, lane_queries, lane_keys, .. } = self;
+        let constants = [
+            ("PARTS", parts),
+            ("LANE_QUERIES", lane_queries),
+            ("LANE_KEYS", lane_keys),
+            ("LANE_PARTS", parts.div_ceil(8)),
+        ];
+        constants.iter().fold(value.to_owned(), |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tile;
+
+    #[test]
+    fn tiles_fit_and_shrink_with_the_head() {
+        let lanes = |head, queries| Tile::choose(head, queries).map(|tile| (tile.lane_queries, tile.lane_keys));
+        assert_eq!(lanes(32, 64), Some((2, 4)));
+        assert_eq!(lanes(64, 64), Some((2, 4)));
+        assert_eq!(lanes(88, 64), Some((2, 2)));
+        assert_eq!(lanes(128, 64), Some((2, 1)));
+        assert_eq!(lanes(64, 8), Some((1, 4)));
+        for head in 1..=244 {
+            for queries in [1, 64] {
+                let tile = Tile::choose(head, queries).unwrap();
+                assert!(tile.workgroup_bytes() <= 16 * 1024);
+                assert_eq!(tile.parts * tile.vector, head);
+            }
+        }
+        assert_eq!(lanes(256, 64), None);
+    }
+}
