@@ -49,3 +49,37 @@ impl Adapter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wgpu::{AdapterInfo, Backend, DeviceType};
+
+    fn adapter(name: &str, device_type: DeviceType, fallback: bool) -> Adapter {
+        let info = AdapterInfo { name: name.to_owned(), ..AdapterInfo::new(device_type, Backend::Vulkan) };
+        Adapter::new(&info, fallback)
+    }
+
+    #[test]
+    fn software_is_called_software() {
+        for (name, kind) in [
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", DeviceType::Cpu),
+            ("SwiftShader Device (Subzero)", DeviceType::Other),
+            ("Microsoft Basic Render Driver", DeviceType::Other),
+            ("", DeviceType::Cpu),
+        ] {
+            let adapter = adapter(name, kind, false);
+            assert!(adapter.software && adapter.kind == DeviceKind::Software, "{name}");
+            assert!(!adapter.name.is_empty());
+        }
+        assert!(adapter("anything", DeviceType::Other, true).software);
+    }
+
+    #[test]
+    fn hardware_is_not() {
+        let discrete = adapter("NVIDIA GeForce RTX 4070", DeviceType::DiscreteGpu, false);
+        assert_eq!((discrete.software, discrete.kind), (false, DeviceKind::Discrete));
+        let browser = adapter("apple metal-3", DeviceType::Other, false);
+        assert_eq!((browser.software, browser.kind), (false, DeviceKind::Unknown));
+    }
+}

@@ -65,12 +65,16 @@ impl Device {
         let slice = buffer.wgpu().slice(..bytes);
         slice.map_async(wgpu::MapMode::Read, deliver);
         self.poll()?;
-        let rejected = |message: String| GpuError::Validation { what: "a readback".to_owned(), message };
         if let Err(error) = mapped.await {
+            // The buffer is ours and was free: nothing but a loss aborts this, though its own message may come later.
             self.check()?;
-            return Err(rejected(error.to_string()));
+            return Err(GpuError::Lost { reason: error.to_string() });
         }
-        let view = slice.get_mapped_range().map_err(|error| rejected(error.to_string()))?;
+        let rejected = |error: wgpu::MapRangeError| GpuError::Validation {
+            what: "a readback".to_owned(),
+            message: error.to_string(),
+        };
+        let view = slice.get_mapped_range().map_err(rejected)?;
         let values = bytemuck::pod_collect_to_vec::<u8, f32>(&view);
         drop(view);
         buffer.wgpu().unmap();

@@ -24,7 +24,10 @@ fn activated(kind: Activation, x: Burn<2>) -> Burn<2> {
 fn all_formats_and_odd_shapes() {
     for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::Bf16, BlockFormat::Q8_0, BlockFormat::Q4_0] {
         let block = format.block_values() as u32;
-        for (m, n, k) in [(1, 3, 1), (3, 17, 2), (8, 33, 5), (9, 16, 3), (40, 65, 2), (77, 130, 4), (200, 70, 7)] {
+        let shapes = [(3, 17, 2), (40, 65, 5), (1, 3, 1), (8, 33, 5), (9, 16, 3), (77, 130, 4), (200, 70, 7)];
+        // The shapes with one format, the formats with two shapes: one for each kernel.
+        let shapes = if format == BlockFormat::F16 { &shapes[..] } else { &shapes[..2] };
+        for &(m, n, k) in shapes {
             let k = if block == 1 { k * 9 } else { k * block };
             let mut weights = TestWeights::new();
             let w = weights.random("w", &[n as usize, k as usize], format);
@@ -39,8 +42,10 @@ fn all_formats_and_odd_shapes() {
 #[test]
 fn everything_fused() {
     let kinds = [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh];
+    let shapes = [(1, 4, 5, 64), (2, 3, 19, 36), (3, 21, 66, 30), (4, 17, 32, 64), (2, 3, 7, 10)];
     for (i, &kind) in kinds.iter().enumerate() {
-        for (batch, tokens, n, k) in [(1, 4, 5, 64), (2, 3, 19, 36), (3, 21, 66, 30), (4, 17, 32, 64)] {
+        // Each kind on both kernels.
+        for &(batch, tokens, n, k) in [&shapes[i..=i], &shapes[(i + 2) % 5..(i + 2) % 5 + 1]].into_iter().flatten() {
             let (rows, mut weights) = ((batch * tokens) as usize, TestWeights::new());
             let w = weights.random("w", &[n as usize, k as usize], BlockFormat::F16);
             let bias = weights.random("bias", &[n as usize], BlockFormat::F32);
@@ -99,6 +104,22 @@ fn a_weight_in_slabs() {
             Ok(vec![("y", b.linear(x[0], Linear { bias: Some("b"), ..Linear::new("w") })?)])
         });
         let expected = matrix(&x, m as usize).matmul(matrix(&w, 300).transpose()) + matrix(&bias, 1);
+        assert_close(&y.unwrap()["y"], &expected.into_data().try_to_vec::<f32>().unwrap(), 2e-5);
+    }
+}
+
+#[test]
+fn a_weight_in_several_pieces() {
+    // Files are read in pieces of 16 MiB; a slab boundary lies inside one.
+    let (n, k) = (4200, 2048);
+    let mut weights = TestWeights::new();
+    let w = weights.random("w", &[n, k], BlockFormat::F16);
+    let x = values(6, 2 * k);
+    for device in [device(), small_device(7 << 20)] {
+        let shape = Shape::tokens(1, 2, k as u32);
+        let y =
+            run_on(&device, &weights, &[(shape, &x)], None, |b, x| Ok(vec![("y", b.linear(x[0], Linear::new("w"))?)]));
+        let expected = matrix(&x, 2).matmul(matrix(&w, n).transpose());
         assert_close(&y.unwrap()["y"], &expected.into_data().try_to_vec::<f32>().unwrap(), 2e-5);
     }
 }

@@ -71,9 +71,11 @@ mod tests {
 
     #[test]
     fn tiles_stay_within_the_limits() {
-        let mut limits = wgpu::Limits::default();
-        limits.max_compute_invocations_per_workgroup = 128;
-        limits.max_compute_workgroup_storage_size = 8192;
+        let limits = wgpu::Limits {
+            max_compute_invocations_per_workgroup: 128,
+            max_compute_workgroup_storage_size: 8192,
+            ..Default::default()
+        };
         for (m, n) in [(1, 1), (64, 64), (77, 4096), (65536, 3), (16384, 1280)] {
             for limits in [&limits, &wgpu::Limits::default()] {
                 let tile = tile(m, n, limits);

@@ -232,3 +232,15 @@ fn a_dry_build_counts() {
     assert_eq!(description.flops("prompt"), 2 * 16 * 32);
     assert!(description.buffers().iter().sum::<u64>() < description.unshared_bytes());
 }
+
+#[test]
+fn the_default_device_has_webgpus_limits_and_no_features() {
+    let device = own_device();
+    let (limits, default) = (device.limits(), wgpu::Limits::default());
+    assert_eq!(limits.max_storage_buffer_binding_size, default.max_storage_buffer_binding_size);
+    assert_eq!(limits.max_buffer_size, default.max_buffer_size);
+    assert_eq!(limits.max_storage_buffers_per_shader_stage, 8);
+    assert_eq!(limits.max_compute_workgroup_storage_size, 16384);
+    assert_eq!(limits.max_compute_invocations_per_workgroup, 256);
+    assert_eq!(device.wgpu().features(), wgpu::Features::empty());
+}
