@@ -49,16 +49,23 @@ export class Studio {
     await expect(this.root).toHaveAttribute("data-stage", String(size), { timeout });
   }
 
-  /** Width of what the canvas shows, and the standard deviation of its green values: 0 for one plain colour. */
-  async seen(): Promise<{ size: number; spread: number }> {
-    return this.picture.evaluate((element) => {
+  /** What the canvas shows: its width, and its pixels as RGBA. */
+  async pixels(): Promise<{ size: number; rgba: Buffer }> {
+    const { size, rgba } = await this.picture.evaluate((element) => {
       const canvas = element as HTMLCanvasElement;
       const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
-      const green = Array.from({ length: pixels.length / 4 }, (_, i) => pixels[4 * i + 1] ?? 0);
-      const mean = green.reduce((sum, value) => sum + value, 0) / green.length;
-      const variance = green.reduce((sum, value) => sum + (value - mean) ** 2, 0) / green.length;
-      return { size: canvas.width, spread: Math.sqrt(variance) };
+      return { size: canvas.width, rgba: btoa(Array.from(pixels, (byte) => String.fromCharCode(byte)).join("")) };
     });
+    return { size, rgba: Buffer.from(rgba, "base64") };
+  }
+
+  /** The picture's width, and the standard deviation of its green values: 0 for one plain colour. */
+  async seen(): Promise<{ size: number; spread: number }> {
+    const { size, rgba } = await this.pixels();
+    const green = rgba.filter((_, i) => i % 4 === 1);
+    const mean = green.reduce((sum, value) => sum + value, 0) / green.length;
+    const variance = green.reduce((sum, value) => sum + (value - mean) ** 2, 0) / green.length;
+    return { size, spread: Math.sqrt(variance) };
   }
 
   /** The bytes behind the download link. */

@@ -196,9 +196,9 @@ function readRequest(): GenerateRequest | string {
   return { prompt: text, negativePrompt: negative.value.trim(), seed: number, stages };
 }
 
-/** Rust's messages begin in lower case, to be read behind a program's name. */
+/** Rust's messages begin in lower case, to be read behind a program's name; a file's name stays as it is. */
 function sentence(message: string): string {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const text = message.replace(/^[a-z](?=[a-z]*[ ,:])/, (letter) => letter.toUpperCase());
   return /[.!?)]$/.test(text) ? text : `${text}.`;
 }
 

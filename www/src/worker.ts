@@ -48,7 +48,10 @@ async function open(folder: string, device: DeviceChoice, known: Map<string, Blo
       // Before the manifest is read, nobody knows of how much.
       if (model) send({ kind: "download", done: arrived, total: model.bytes });
     },
-    complete: (name, blob) => send({ kind: "file", name, blob }),
+    complete: (name, blob) => {
+      known.set(name, blob);
+      send({ kind: "file", name, blob });
+    },
   });
   await init();
   const opened = await Engine.open(
@@ -59,8 +62,7 @@ async function open(folder: string, device: DeviceChoice, known: Map<string, Blo
     device,
   );
   model = opened.model() as ModelCard;
-  arrived = 0;
-  for (const name of model.files) arrived += known.get(name)?.size ?? 0;
+  arrived = model.files.reduce((bytes, name) => bytes + (known.get(name)?.size ?? 0), 0);
   send({ kind: "opened", model, device: opened.device() as DeviceInfo });
   return opened;
 }
