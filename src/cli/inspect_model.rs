@@ -118,7 +118,7 @@ impl Report {
         self.say("text encoder");
         let Some(weights) = self.weights(files, entry) else { return };
         let plan = plan_text(&weights, 2, manifest.tokenizer.max_length, &wgpu::Limits::default());
-        match plan.map_err(CascadeError::from) {
+        match plan {
             Err(error) => self.fault(&entry.file, &error),
             Ok(plan) => {
                 self.say(&format!("  on a GPU, prompt and negative prompt: {}", cost(&plan)));
