@@ -1,5 +1,7 @@
 //! Tokenizer and T5 encoder against transformers. The fixtures are made by `tests/reference/{tokenizer,t5}.py`.
 
+mod storybook;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use imagen_web::gpu::Backend;
 use imagen_web::text::t5::bucket;
@@ -113,5 +115,41 @@ fn the_plan_is_transformers_on_the_dequantised_weights() {
         let (difference, cosine) = compare(&output, &floats(&expected, &format!("embedding.{name}")), 64);
         println!("{name}, plan: largest difference {difference:.1e}, 1 - cosine {:.1e}", 1.0 - cosine);
         assert!(difference <= 1e-3 && cosine >= COSINE, "{name}: {difference} {cosine}");
+    }
+}
+
+#[test]
+fn storybook_is_transformers_from_prompt_to_embedding() {
+    let model = storybook::folder();
+    let tokenizer = Tokenizer::from_bytes(&std::fs::read(model.join("tokenizer.json")).unwrap(), 40, false).unwrap();
+    let prompts = std::fs::read_to_string(fixture("t5_storybook.txt")).unwrap();
+    let prompts: Vec<Tokenized> = prompts.lines().map(|prompt| tokenizer.encode(prompt).unwrap()).collect();
+    assert_eq!(prompts.len(), 20);
+    let format = open(&model.join("text_encoder.gguf")).tensor("enc.blk.0.attn_q.weight").unwrap().format;
+    let name = format!("t5_storybook_{}.safetensors", format.to_string().to_lowercase());
+    let bytes = std::fs::read(fixture(&name)).expect("made by tests/reference/t5.py for this type");
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    let device = pollster::block_on(imagen_web::gpu::Device::with_default_limits()).unwrap();
+    for backend in [Backend::Cpu, Backend::Gpu(device)] {
+        let weights = open(&model.join("text_encoder.gguf"));
+        let mut encoder = pollster::block_on(TextEncoder::load(weights, &backend)).unwrap();
+        let start = std::time::Instant::now();
+        let embeddings = pollster::block_on(encoder.encode(&prompts)).unwrap();
+        let seconds = start.elapsed().as_secs_f32();
+        let ids: Vec<i64> = embeddings.iter().flat_map(|e| e.ids.iter().map(|&id| i64::from(id))).collect();
+        let mask: Vec<i64> = embeddings.iter().flat_map(|e| e.mask.iter().map(|&m| i64::from(m))).collect();
+        assert_eq!((ids, mask), (integers(&expected, "ids"), integers(&expected, "mask")));
+        // The fixture holds every eighth column, others for each of eight prompts.
+        let columns = embeddings.iter().enumerate().flat_map(|(prompt, embedding)| {
+            embedding.values.chunks(embedding.d_model).flat_map(move |row| row.iter().skip(prompt % 8).step_by(8))
+        });
+        let output: Vec<f32> = columns.copied().collect();
+        let (difference, cosine) = compare(&output, &floats(&expected, "embedding"), 32);
+        println!(
+            "storybook, {}: largest difference {difference:.1e}, 1 - cosine {:.1e}, {seconds:.2} s for 20 prompts",
+            backend.name(),
+            1.0 - cosine
+        );
+        assert!(difference <= 1e-3 && cosine >= COSINE, "{difference} {cosine}");
     }
 }

@@ -1,15 +1,17 @@
 """Small random T5 encoders as GGUF files, and what transformers makes of their dequantised weights.
 
-    python tests/reference/t5.py
+    python tests/reference/t5.py [MODEL ..]
 
-With models/storybook/text_encoder.gguf (made by `imagen convert`) in the repository it also writes
-tests/fixtures/t5_storybook.safetensors: `embedding` [20 prompts, 40 tokens, 64], of the p-th prompt the columns
-p % 4, p % 4 + 4, ..; and their tokens, `ids` and `mask`. The prompts are those of tests/fixtures/t5_storybook.txt.
+For each MODEL, a folder that `imagen convert` made of the storybook model (say models/storybook), it also writes
+tests/fixtures/t5_storybook_TYPE.safetensors, TYPE being how its weights are stored: `embedding` [20 prompts, 40 tokens,
+32] holds of the p-th prompt the columns p % 8, p % 8 + 8, ..; `ids` and `mask` the tokens. The prompts are those of
+tests/fixtures/t5_storybook.txt.
 
 Writes tests/fixtures/t5_*.gguf (llama.cpp's names and keys, written and quantised by the gguf package; t5_hf_names.gguf
 has transformers' names) and tests/fixtures/t5.safetensors: `ids`, `mask`, `buckets`, and `embedding.NAME` per file.
 Files with `spiked` in the name hold one large weight per row, which costs the other values of its block most precision.
 """
+import sys
 from pathlib import Path
 
 import gguf
@@ -134,14 +136,16 @@ def read_model(path):
 def storybook(folder):
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), pad_token="<pad>",
                                         eos_token="</s>", unk_token="<unk>")
-    model = read_model(folder / "text_encoder.gguf")
+    path = folder / "text_encoder.gguf"
+    model = read_model(path)
+    kind = next(t.tensor_type.name for t in gguf.GGUFReader(path).tensors if t.name == "enc.blk.0.attn_q.weight")
     prompts = (FIXTURES / "t5_storybook.txt").read_text().splitlines()
     batch = tokenizer(prompts, padding="max_length", max_length=40, truncation=True, return_tensors="pt")
     with torch.no_grad():
         hidden = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
-    columns = torch.stack([row[:, p % 4 :: 4] for p, row in enumerate(hidden)]).contiguous()
+    columns = torch.stack([row[:, p % 8 :: 8] for p, row in enumerate(hidden)]).contiguous()
     out = {"ids": batch.input_ids, "mask": batch.attention_mask, "embedding": columns}
-    save_file(out, FIXTURES / "t5_storybook.safetensors")
+    save_file(out, FIXTURES / f"t5_storybook_{kind.lower()}.safetensors")
 
 
 def main():
@@ -159,9 +163,8 @@ def main():
         with torch.no_grad():
             out[f"embedding.{name}"] = model(input_ids=ids, attention_mask=mask).last_hidden_state.contiguous()
     save_file(out, FIXTURES / "t5.safetensors")
-    model = FIXTURES.parent.parent / "models" / "storybook"
-    if (model / "text_encoder.gguf").exists():
-        storybook(model)
+    for folder in sys.argv[1:]:
+        storybook(Path(folder))
 
 
 if __name__ == "__main__":
