@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# Compiles the crate for the browser into www/pkg: wasm-pack, then binaryen's wasm-opt.
+# Compiles the crate for the browser into www/pkg with wasm-pack.
+#
+# Without binaryen's wasm-opt: LLVM has optimised the code already, and on this crate wasm-opt -O3 took 2.5 minutes to
+# make the file 10 % smaller as it is and 8 % larger after brotli.
 set -euo pipefail
 source "$(dirname "$0")/wasm-env.sh"
 cd "$ROOT"
@@ -8,7 +11,3 @@ cd "$ROOT"
 wasm-pack --log-level warn build --target web --mode no-install --no-opt --no-pack --profile wasm \
   --out-dir www/pkg --out-name imagen_web -- --no-default-features --locked
 rm -f www/pkg/.gitignore
-
-node_modules/.bin/wasm-opt -O3 --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int \
-  --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue \
-  www/pkg/imagen_web_bg.wasm -o www/pkg/imagen_web_bg.wasm
