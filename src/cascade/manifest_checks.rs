@@ -2,6 +2,7 @@
 
 use super::manifest::{FORMAT, FileEntry, Manifest, StageManifest, Target};
 use crate::diffusion::{Schedule, Thresholding};
+use crate::unet::architecture::Architecture;
 use std::collections::BTreeSet;
 
 /// More than any published U-Net or text encoder in f32; a size beyond it is a mistake.
@@ -64,7 +65,15 @@ fn check_stage(at: &str, stage: &StageManifest) -> Result<(), String> {
             "{at}.unet takes {channels} channels of pixels, expected {wanted}: is it another stage's?"
         ));
     }
-    stage.unet.validate().map_err(|error| format!("{at}.unet: {error}"))?;
+    let architecture = Architecture::new(&stage.unet).map_err(|error| format!("{at}.unet: {error}"))?;
+    if !matches!(stage.unet.output_channels(), 3 | 6) {
+        let channels = stage.unet.output_channels();
+        return Err(format!("{at}.unet gives {channels} channels of pixels, expected 3, or 6 with a learned variance"));
+    }
+    let multiple = stage.unet.patch_size * architecture.granularity();
+    if stage.image_size as usize % multiple.max(1) != 0 {
+        return Err(format!("{at}.image_size is {}, its U-Net needs a multiple of {multiple}", stage.image_size));
+    }
     Schedule::new(&stage.schedule).map_err(|error| format!("{at}.schedule: {error}"))?;
     check_levels(at, stage)?;
     let defaults = &stage.defaults;

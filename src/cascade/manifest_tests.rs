@@ -101,6 +101,8 @@ fn faults_are_named() {
         ("/stages/0/defaults/guidance", json!(1e9), "stages[0].defaults.guidance"),
         ("/stages/0/unet/in_channels", json!(6), "stages[0].unet takes 6 channels of pixels, expected 3"),
         ("/stages/0/unet/act_fn", json!("geglu"), "stages[0].unet: the U-Net option `act_fn`"),
+        ("/stages/0/unet/out_channels", json!(4), "stages[0].unet gives 4 channels of pixels, expected 3"),
+        ("/stages/0/image_size", json!(63), "stages[0].image_size is 63, its U-Net needs a multiple of 2"),
         ("/stages/0/schedule/train_steps", json!(0), "stages[0].schedule"),
         ("/stages/1/conditioning/aug_level", json!(200), "stages[1].conditioning.aug_level must be between 0 and 199"),
         ("/stages/1/conditioning/aug_levels", json!([5, 2]), "aug_levels"),

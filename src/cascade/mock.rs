@@ -61,7 +61,8 @@ impl PromptEncoder for MockEncoder {
         let one = |prompt: &Tokenized| {
             let (ids, mask) = (prompt.ids.clone(), prompt.mask.clone());
             let values: Vec<f32> = ids.iter().map(|&id| id as f32 / 100.0).collect();
-            Embedding { tokens: ids.len(), ids, mask, d_model: 1, values }
+            let values = values.into_iter().flat_map(|value| [value; 8]).collect();
+            Embedding { tokens: ids.len(), ids, mask, d_model: 8, values }
         };
         Ok(prompts.iter().map(one).collect())
     }
@@ -207,8 +208,22 @@ pub(super) fn tiny_model() -> MemoryFiles {
 
 /// The tiny model with scripted networks.
 pub(super) fn tiny_cascade() -> (Cascade, Rc<RefCell<Script>>) {
+    cascade_of(tiny_model())
+}
+
+/// The tiny model, but its manifest says that the text encoder is large.
+pub(super) fn large_cascade() -> (Cascade, Rc<RefCell<Script>>) {
+    let mut files = tiny_model();
+    let manifest = files.0.get_mut(MANIFEST_FILE).unwrap();
+    let mut value: serde_json::Value = serde_json::from_slice(manifest).unwrap();
+    value["text_encoder"]["size"] = json!(5u64 << 30);
+    *manifest = value.to_string().into_bytes();
+    cascade_of(files)
+}
+
+fn cascade_of(files: MemoryFiles) -> (Cascade, Rc<RefCell<Script>>) {
     let script = Rc::new(RefCell::new(Script::default()));
     let networks = Box::new(MockNetworks(Rc::clone(&script)));
-    let cascade = pollster::block_on(Cascade::with_networks(Box::new(tiny_model()), networks)).unwrap();
+    let cascade = pollster::block_on(Cascade::with_networks(Box::new(files), networks)).unwrap();
     (cascade, script)
 }

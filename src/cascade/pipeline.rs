@@ -20,7 +20,11 @@ use crate::text::{Embedding, Tokenized, Tokenizer};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// A model, ready to generate. Networks are loaded when they are first needed, and stay.
+/// A model of at most so many bytes stays loaded as a whole; of a larger one, only the part that runs.
+const KEEP_ALL_BYTES: u64 = 1 << 30;
+
+/// A model, ready to generate. Networks are loaded when they are first needed, and stay, or make room for the next one
+/// where the model is large.
 pub struct Cascade {
     manifest: Manifest,
     files: Box<dyn ModelFiles>,
@@ -138,14 +142,8 @@ impl Cascade {
             true => Some(request.negative_embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?),
             false => None,
         };
-        if let Some(negative) = &negative
-            && (negative.tokens, negative.d_model) != (positive.tokens, positive.d_model)
-        {
-            let reason = format!(
-                "it has {}×{} values, the negative one {}×{}; both must come from the same text encoder",
-                positive.tokens, positive.d_model, negative.tokens, negative.d_model
-            );
-            return Err(CascadeError::request("embedding", reason));
+        for embedding in [Some(&positive), negative.as_ref()].into_iter().flatten() {
+            stages.iter().try_for_each(|stage| check_embedding(embedding, positive.tokens, stage))?;
         }
         Ok(Text { positive, negative })
     }
@@ -218,6 +216,9 @@ impl Cascade {
         let index = job.stage.index;
         if self.stages.get(&index).is_none_or(|(built, _)| *built != shape) {
             self.stages.remove(&index);
+            if self.manifest.total_bytes() > KEEP_ALL_BYTES {
+                self.unload();
+            }
             let Some(manifest) = self.manifest.stages.get(index) else {
                 return Err(CascadeError::request("stage", format!("the model has no stage {}", index + 1)));
             };
@@ -255,6 +256,25 @@ impl Cascade {
             return Err(CascadeError::OutOfMemory { part: during.to_owned(), reason: error.to_string() });
         }
         Err(error)
+    }
+}
+
+/// An embedding may come from a file of another model: the networks would not survive it.
+fn check_embedding(embedding: &Embedding, tokens: usize, stage: &StageSettings) -> Result<(), CascadeError> {
+    let Embedding { values, d_model, .. } = embedding;
+    if embedding.tokens != tokens || tokens == 0 || values.len() != tokens * d_model {
+        let reason = format!("it has {} tokens, the other prompt's has {tokens}; encode both alike", embedding.tokens);
+        return Err(CascadeError::request("embedding", reason));
+    }
+    match stage.text_channels {
+        Some(expected) if expected != *d_model => {
+            let reason = format!(
+                "it has {d_model} values per token, the {0}×{0} stage takes {expected}; use this model's text encoder",
+                stage.size
+            );
+            Err(CascadeError::request("embedding", reason))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tests of the pipeline with scripted networks: order of events, recovery, cancellation, and what a setting changes.
 
-use super::mock::{Fault, tiny_cascade, tiny_model};
+use super::mock::{Fault, large_cascade, tiny_cascade, tiny_model};
 use super::{Cascade, CascadeError, Event, Observer, Output, Request, Silent};
 use crate::diffusion::{Sampler, noise};
 use crate::gpu::Backend;
@@ -157,6 +157,26 @@ fn out_of_memory_drops_the_rest_and_then_says_what_to_do() {
     let error = block_on(cascade.generate(&prompt(), &mut Silent)).unwrap_err();
     assert!(matches!(error, CascadeError::OutOfMemory { .. }));
     assert!(error.to_string().contains("use the CPU"), "{error}");
+}
+
+#[test]
+fn a_large_model_keeps_only_the_part_that_runs() {
+    let (mut cascade, script) = large_cascade();
+    block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
+    block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
+    let once = ["text encoder", "base rows 2", "super_res_1 rows 1"];
+    assert_eq!(script.borrow().log, [once, once].concat());
+}
+
+#[test]
+fn an_embedding_of_another_model_is_told() {
+    let (mut cascade, _) = tiny_cascade();
+    let mut embedding = block_on(cascade.encode(&["a house".to_owned()], &mut Silent)).unwrap().remove(0);
+    embedding.d_model += 1;
+    embedding.values = vec![0.0; embedding.tokens * embedding.d_model];
+    let request = Request { embedding: Some(embedding), ..prompt() };
+    let error = block_on(cascade.generate(&request, &mut Silent)).unwrap_err().to_string();
+    assert!(error.contains("it has 9 values per token, the 8×8 stage takes 8"), "{error}");
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl Request {
         }
         for (&size, &value) in &self.thresholding {
             stage_of("thresholding", manifest, size)?;
-            manifest_checks::thresholding("its", value)
+            manifest_checks::thresholding(kind(value), value)
                 .map_err(|reason| CascadeError::request("thresholding", reason))?;
         }
         for (&size, &level) in &self.aug_level {
@@ -209,6 +209,14 @@ impl Request {
             }
         }
         Ok(())
+    }
+}
+
+fn kind(thresholding: Thresholding) -> &'static str {
+    match thresholding {
+        Thresholding::None => "none",
+        Thresholding::Static { .. } => "static",
+        Thresholding::Dynamic { .. } => "dynamic",
     }
 }
 

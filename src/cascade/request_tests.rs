@@ -28,7 +28,7 @@ fn faults_name_the_setting_and_its_range() {
         (Request { sampler: [(9, Sampler::Ddpm)].into(), ..good() }, "sampler: no stage has the size 9"),
         (
             Request { thresholding: [(8, Thresholding::Dynamic { quantile: 2.0, max: 1.0 })].into(), ..good() },
-            "thresholding: its.quantile must be between 0 and 1, got 2",
+            "thresholding: dynamic.quantile must be between 0 and 1, got 2",
         ),
         (Request { aug_level: [(16, 200)].into(), ..good() }, "aug_level: must be between 0 and 199, got 200"),
         (Request { aug_level: [(8, 0)].into(), ..good() }, "aug_level: the 8×8 stage sees no other picture"),

@@ -19,6 +19,8 @@ pub(super) struct StageSettings {
     pub steps: Vec<Step>,
     pub rules: Rules,
     pub target: Target,
+    /// Values per token of the text that its network takes.
+    pub text_channels: Option<usize>,
     /// Filter and noise level of the conditioning picture.
     pub low: Option<(Filter, u32)>,
 }
@@ -53,6 +55,6 @@ fn resolve_stage(request: &Request, index: usize, stage: &StageManifest) -> Resu
     let low = stage.conditioning.map(|Conditioning { upsample, aug_level, .. }| {
         (upsample, request.aug_level.get(&size).copied().unwrap_or(aug_level))
     });
-    let name = stage.name.clone();
-    Ok(StageSettings { index, name, size, sampler, schedule, steps, rules, target: stage.target, low })
+    let (name, text_channels) = (stage.name.clone(), stage.unet.text_channels());
+    Ok(StageSettings { index, name, size, sampler, schedule, steps, rules, target: stage.target, text_channels, low })
 }

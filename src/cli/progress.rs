@@ -14,6 +14,8 @@ pub(super) struct Progress<'a> {
     json: bool,
     saver: Option<Saver<'a>>,
     bar: ProgressBar,
+    begun: Instant,
+    /// Start of the stage that runs.
     started: Instant,
     /// Seconds of each finished stage, by image size.
     pub seconds: BTreeMap<u32, f64>,
@@ -21,7 +23,8 @@ pub(super) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     pub(super) fn new(json: bool, saver: Option<Saver<'a>>) -> Self {
-        Self { json, saver, bar: ProgressBar::hidden(), started: Instant::now(), seconds: BTreeMap::new() }
+        let now = Instant::now();
+        Self { json, saver, bar: ProgressBar::hidden(), begun: now, started: now, seconds: BTreeMap::new() }
     }
 
     /// What was saved; ends the bars.
@@ -86,7 +89,7 @@ impl Observer for Progress<'_> {
     fn event(&mut self, event: Event) {
         if self.json {
             let mut line = serde_json::to_value(&event).unwrap_or_else(|_| json!({}));
-            line["seconds"] = json!(self.started.elapsed().as_secs_f64());
+            line["seconds"] = json!(self.begun.elapsed().as_secs_f64());
             println!("{line}");
         } else {
             self.show(&event);

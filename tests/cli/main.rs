@@ -1,0 +1,70 @@
+//! The program `imagen` as a user runs it: what it writes, what it says to bad input, and how it stops.
+
+mod bad_input;
+mod interrupt;
+mod models;
+mod program;
+#[path = "../storybook/mod.rs"]
+mod storybook;
+
+use program::{Program, quick};
+use serde_json::Value;
+
+#[test]
+fn generates_and_reads_its_own_picture() {
+    let program = Program::new();
+    let written =
+        program.succeed(&quick(&["-p", "ein rotes Häuschen 🏠 在山上", "-n", "fog", "-s", "9", "-o", "out.png"]));
+    assert_eq!(written, "out.png\n");
+    let shown = program.succeed(&["inspect", "out.png"]);
+    for expected in
+        ["64×64 pixels", "ein rotes Häuschen 🏠 在山上", "Negative prompt: fog", "Seed: 9", "64=1", "storybook"]
+    {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let value: Value = serde_json::from_str(&program.succeed(&["inspect", "--json", "out.png"])).unwrap();
+    assert_eq!(value["settings"]["request"]["steps"]["64"], 1);
+}
+
+#[test]
+fn an_embedding_stands_for_its_prompt() {
+    let program = Program::new();
+    program.succeed(&["encode", "--device", "cpu", "-p", "a yellow duck", "-o", "duck.safetensors"]);
+    let bytes = std::fs::read(program.path("duck.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let shape = |name: &str| file.tensor(name).unwrap().shape().to_vec();
+    assert_eq!((shape("input_ids"), shape("attention_mask")), (vec![40], vec![40]));
+    assert_eq!(shape("embedding"), [40, 256]);
+    program.succeed(&quick(&["--embedding", "duck.safetensors", "-o", "a.png"]));
+    program.succeed(&quick(&["-p", "a yellow duck", "-o", "b.png"]));
+    let pixels = |name: &str| imagen_web::image::png::read(&std::fs::read(program.path(name)).unwrap()).unwrap().0;
+    assert_eq!(pixels("a.png"), pixels("b.png"));
+}
+
+#[test]
+fn batches_counts_and_stages_get_names() {
+    let program = Program::new();
+    let lines = "{\"prompt\":\"a cat\",\"seed\":1}\n{\"prompt\":\"a duck\",\"count\":2,\"output\":\"duck.png\"}\n";
+    std::fs::write(program.path("prompts.jsonl"), lines).unwrap();
+    let written = program.succeed(&quick(&["--prompts", "prompts.jsonl", "-o", "out.png"]));
+    assert_eq!(written, "out-1.png\nduck-1.png\nduck-2.png\n");
+    let stages = ["generate", "--device", "cpu", "--steps", "64=1,256=1", "--stop-at-stage", "256", "--save-stages"];
+    let written = program.succeed(&[&stages[..], &["-p", "a cat", "-o", "cat.png"]].concat());
+    assert_eq!(written, "cat.64.png\ncat.png\n");
+    let start = ["generate", "--device", "cpu", "--start-at-stage", "2", "--start-picture", "cat.64.png"];
+    program.succeed(&[&start[..], &["--stop-at-stage", "2", "-p", "a cat", "-o", "large.png"]].concat());
+}
+
+#[test]
+fn json_is_one_object_per_line() {
+    let program = Program::new();
+    let lines = program.succeed(&quick(&["--json", "-p", "a cat", "-o", "out.png"]));
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    for kind in ["loading", "encoding", "stage_started", "step", "stage_finished"] {
+        assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+    let result = lines.last().unwrap();
+    assert_eq!((&result["event"], &result["device"]), (&Value::from("result"), &Value::from("CPU")));
+    assert_eq!(result["files"][0]["path"], "out.png");
+}
