@@ -4,7 +4,7 @@ use super::checkpoint::Checkpoint;
 use super::output::Output;
 use super::{ConvertError, Progress};
 use crate::cascade::manifest::FileEntry;
-use crate::weights::{BlockFormat, GgufWriter, Metadata, WantedTensor};
+use crate::weights::{BlockFormat, GgufWriter, Metadata, TensorInfo, WantedTensor};
 use std::path::Path;
 
 /// Values that are converted at a time, unless a row is longer.
@@ -56,15 +56,15 @@ pub(super) fn write(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<FileEntry, ConvertError> {
     let mut writer = GgufWriter::new(out.join(file).display().to_string(), metadata);
-    let mut total = 0;
     for plan in plans {
         check(&checkpoint, plan)?;
         writer.declare(&plan.to, &plan.tensor.stored, plan.format)?;
-        total += plan.tensor.stored.iter().product::<usize>() as u64;
     }
+    let total = writer.bytes();
     let mut body = writer.begin(Output::create(out, file)?)?;
     let mut done = 0;
     for plan in plans {
+        done += body.next().map_or(0, TensorInfo::bytes);
         let columns = plan.tensor.stored.last().copied().unwrap_or(1);
         let rows = plan.tensor.stored.iter().product::<usize>() / columns;
         let window = match plan.tensor.shape.as_slice() {
@@ -80,7 +80,6 @@ pub(super) fn write(
                 values = inputs_fastest(&values, columns, window);
             }
             body.rows(&values)?;
-            done += count as u64;
         }
         progress(Progress::Tensor { file, tensor: &plan.to, done, total });
     }

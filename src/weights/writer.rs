@@ -43,6 +43,11 @@ impl GgufWriter {
         Ok(())
     }
 
+    /// Bytes of all tensors declared so far, without the padding between them.
+    pub fn bytes(&self) -> u64 {
+        self.tensors.iter().map(TensorInfo::bytes).sum()
+    }
+
     /// Writes the header. The values follow through [`GgufBody`], tensor by tensor in the order of their declaration.
     ///
     /// # Errors

@@ -82,12 +82,14 @@ fn the_networks_load() {
 fn cascade_json_describes_the_stages() {
     let cascade = Cascade::new();
     cascade.write("cascade.json", CASCADE.as_bytes());
-    cascade.write("README.md", b"---\nlicense: mit\n---\n# Tiny\n");
+    cascade.write("README.md", b"---\nlicense: mit\n---\n# Tiny\n![preview](preview.png)\n");
+    cascade.write("preview.png", b"a picture");
     cascade.convert().unwrap();
     let manifest = cascade.manifest();
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("tiny", "2.1.0"));
     assert_eq!((manifest.license.as_str(), manifest.card.as_deref()), ("CC0-1.0", Some("README.md")));
     assert_eq!(manifest.examples, ["a red house"]);
+    assert!(cascade.outputs().contains(&"preview.png".to_owned()));
     assert_eq!((manifest.tokenizer.max_length, manifest.tokenizer.lowercase), (40, false));
     let [base, super_res] = manifest.stages.as_slice() else { panic!("{} stages", manifest.stages.len()) };
     assert_eq!((base.name.as_str(), base.image_size, base.unet.patch_size), ("base", 16, 2));
