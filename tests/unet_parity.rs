@@ -3,13 +3,12 @@
 mod unet;
 
 use burn::tensor::Device;
-use imagen_web::weights::BlockFormat;
 use unet::{fixture::Fixture, relative_error};
 
 fn check(name: &str) {
     let device = Device::flex();
     let fixture = Fixture::open(name);
-    let model = pollster::block_on(fixture.model(BlockFormat::F32, &device));
+    let model = pollster::block_on(async { fixture.model(fixture.shipped().await, &device).await });
     let error = relative_error(&fixture.predict(&model, &device), &fixture.output);
     println!("{name}: relative error {error:.2e}");
     assert!(error <= 1e-3, "{name}: {error}");
@@ -38,4 +37,19 @@ fn every_other_option() {
 #[test]
 fn without_text() {
     check("plain");
+}
+
+#[test]
+fn storybook_base() {
+    check("storybook_0");
+}
+
+#[test]
+fn storybook_super_resolution_256() {
+    check("storybook_1");
+}
+
+#[test]
+fn storybook_super_resolution_1024() {
+    check("storybook_2");
 }

@@ -83,7 +83,10 @@ def uniform(name, shape, scale=1.0, offset=0.0):
 
 def random_weights(net):
     for name, param in net.state_dict().items():
-        if param.ndim >= 2: value = uniform(name, param.shape, np.sqrt(np.float32(3) / np.float32(param[0].numel())))
+        if param.ndim >= 2:  # A convolution's rows are [out, kh * kw * in] in the file, `in` fastest.
+            shape = [param.shape[i] for i in (0, 2, 3, 1)] if param.ndim == 4 else param.shape
+            value = uniform(name, shape, np.sqrt(np.float32(3) / np.float32(param[0].numel())))
+            if param.ndim == 4: value = value.permute(0, 3, 1, 2)
         elif name.endswith('.bias'): value = uniform(name, param.shape, 0.1)
         else: value = uniform(name, param.shape, 0.25, 1.0)
         param.copy_(value)

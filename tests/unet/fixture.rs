@@ -53,21 +53,37 @@ impl Fixture {
         }
     }
 
-    /// The weights: the file's, or random ones stored as `format`.
+    /// The weights, all that can be stored as `format`: those of the stored file, or random ones.
     pub async fn weights(&self, format: BlockFormat) -> Weights {
-        match &self.stored {
-            Some(path) => Weights::open(Box::new(FileSource::open(path).unwrap())).await.unwrap(),
-            None => {
-                let bytes = synthetic::gguf(&self.config, format);
-                Weights::open(Box::new(MemorySource::new(self.name.clone(), bytes))).await.unwrap()
-            }
+        let bytes = match self.file() {
+            Some(source) => synthetic::stored_as(&mut Weights::open(source).await.unwrap(), format).await,
+            None => synthetic::gguf(&self.config, format),
+        };
+        Weights::open(Box::new(MemorySource::new(self.name.clone(), bytes))).await.unwrap()
+    }
+
+    /// The weights as they are shipped; random ones as F32.
+    pub async fn shipped(&self) -> Weights {
+        match self.file() {
+            Some(source) => Weights::open(source).await.unwrap(),
+            None => self.weights(BlockFormat::F32).await,
         }
     }
 
-    pub async fn model(&self, format: BlockFormat, device: &Device) -> UNet {
+    fn file(&self) -> Option<Box<FileSource>> {
+        self.stored.as_ref().map(|path| Box::new(FileSource::open(path).unwrap()))
+    }
+
+    /// The burn module with these weights.
+    pub async fn model(&self, mut weights: Weights, device: &Device) -> UNet {
         let module = self.config.init(device).unwrap();
-        let mut weights = self.weights(format).await;
         load_module(module, &mut weights, &|name| name.to_owned(), device).await.unwrap()
+    }
+
+    /// Whether the text has any influence.
+    pub fn reads_text(&self) -> bool {
+        let attends = |types: &[String]| types.iter().any(|name| name.contains("CrossAttn"));
+        self.config.addition_embed_type.is_some() || attends(&self.config.down_block_types)
     }
 
     /// The picture, planar pixels.

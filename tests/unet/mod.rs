@@ -3,6 +3,7 @@
 // Each test program uses its own part.
 #![allow(dead_code)]
 
+pub mod deepfloyd;
 pub mod fixture;
 pub mod synthetic;
 

@@ -3,7 +3,8 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use imagen_web::unet::UNetConfig;
-use imagen_web::weights::{BlockFormat, GgufWriter, Metadata, WeightIndex};
+use imagen_web::weights::{BlockFormat, GgufWriter, Metadata, Piece, WeightIndex, Weights};
+use std::collections::BTreeMap;
 
 fn fnv(text: &str) -> u32 {
     text.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
@@ -23,19 +24,11 @@ pub fn uniform(name: &str, count: usize, scale: f32, offset: f32) -> Vec<f32> {
     (0..count).map(value).collect()
 }
 
-/// Names and PyTorch shapes of a U-Net's tensors. Computes no values.
+/// Names and stored shapes of a U-Net's tensors. Computes no values.
 pub fn tensors(config: &UNetConfig) -> Vec<(String, Vec<usize>)> {
     let mut survey = Survey::default();
     config.init(&Device::flex()).unwrap().visit(&mut survey);
     survey.tensors
-}
-
-/// A tensor's shape in the file.
-fn stored_shape(shape: &[usize]) -> Vec<usize> {
-    match shape {
-        [out, channels, height, width] => vec![*out, height * width * channels],
-        shape => shape.to_vec(),
-    }
 }
 
 fn stored_format(shape: &[usize], format: BlockFormat) -> BlockFormat {
@@ -51,7 +44,6 @@ fn stored_format(shape: &[usize], format: BlockFormat) -> BlockFormat {
 pub fn index(config: &UNetConfig, format: BlockFormat) -> WeightIndex {
     let mut index = WeightIndex::new();
     for (name, shape) in tensors(config) {
-        let shape = stored_shape(&shape);
         let format = stored_format(&shape, format);
         index.insert(name, shape, format);
     }
@@ -63,12 +55,32 @@ pub fn gguf(config: &UNetConfig, format: BlockFormat) -> Vec<u8> {
     let tensors = tensors(config);
     let mut writer = GgufWriter::new("synthetic", Metadata::default());
     for (name, shape) in &tensors {
-        let shape = stored_shape(shape);
-        writer.declare(name, &shape, stored_format(&shape, format)).unwrap();
+        writer.declare(name, shape, stored_format(shape, format)).unwrap();
     }
     let mut body = writer.begin(Vec::new()).unwrap();
     for (name, shape) in &tensors {
-        body.rows(&rows(&values(name, shape), shape)).unwrap();
+        body.rows(&values(name, shape)).unwrap();
+    }
+    body.finish().unwrap()
+}
+
+/// The tensors of a file, dequantised and stored anew.
+pub async fn stored_as(weights: &mut Weights, format: BlockFormat) -> Vec<u8> {
+    let mut values: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+    let tensors = weights.tensors().to_vec();
+    let mut visit = |piece: Piece<'_>| {
+        let tensor = values.entry(piece.tensor.name.clone()).or_default();
+        piece.tensor.format.dequantise(piece.bytes, tensor).unwrap();
+        Ok(())
+    };
+    weights.stream(&mut visit).await.unwrap();
+    let mut writer = GgufWriter::new("stored", Metadata::default());
+    for tensor in &tensors {
+        writer.declare(&tensor.name, &tensor.shape, stored_format(&tensor.shape, format)).unwrap();
+    }
+    let mut body = writer.begin(Vec::new()).unwrap();
+    for tensor in &tensors {
+        body.rows(&values[&tensor.name]).unwrap();
     }
     body.finish().unwrap()
 }
@@ -83,21 +95,6 @@ fn values(name: &str, shape: &[usize]) -> Vec<f32> {
     } else {
         uniform(name, count, 0.25, 1.0)
     }
-}
-
-/// PyTorch's order to the file's: the window's positions outside, the channels inside.
-fn rows(values: &[f32], shape: &[usize]) -> Vec<f32> {
-    let [_, channels, height, width] = *shape else {
-        return values.to_vec();
-    };
-    let window = height * width;
-    let mut rows = Vec::with_capacity(values.len());
-    for row in values.chunks_exact(channels * window) {
-        for at in 0..window {
-            rows.extend((0..channels).map(|channel| row[channel * window + at]));
-        }
-    }
-    rows
 }
 
 #[derive(Default)]
@@ -117,6 +114,9 @@ impl ModuleVisitor for Survey {
         let mut shape = param.lazy_shape().to_vec();
         if self.path.last().unwrap().1 == "Struct:Linear" && D == 2 {
             shape.reverse();
+        }
+        if shape.len() == 4 {
+            shape = vec![shape[0], shape[1] * shape[2] * shape[3]];
         }
         self.tensors.push((names.join("."), shape));
     }
