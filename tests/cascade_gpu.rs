@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use imagen_web::cascade::{
     Cascade, CascadeError, Directory, Event, Manifest, Observer, Output, Request, Silent, plan_stage, plan_text,
 };
+use imagen_web::diffusion::{Sampler, Thresholding};
 use imagen_web::gpu::{Backend, Counters, Device};
 use imagen_web::image::Picture;
 use imagen_web::weights::{FileSource, WeightIndex, Weights};
@@ -166,4 +167,35 @@ fn a_failed_allocation_is_tried_again_or_told() {
     assert!(error.to_string().contains("use the CPU"), "{error}");
     assert_eq!(device.allocated_bytes(), 0, "what was allocated before the failure was given back");
     block_on(cascade.generate(&given(base(1)), &mut Silent)).unwrap();
+}
+
+#[test]
+fn every_sampler_runs_alike_on_both() {
+    let device = device();
+    let (mut cpu, mut gpu) = (open(Backend::Cpu), open(Backend::Gpu(device)));
+    for (sampler, thresholding) in [
+        (Sampler::Ddpm, Thresholding::Dynamic { quantile: 0.9, max: 2.0 }),
+        (Sampler::Ddim { eta: 0.5 }, Thresholding::Static { max: 1.0 }),
+        (Sampler::DpmSolverPp, Thresholding::None),
+    ] {
+        let mut request = base(3);
+        request.sampler.insert(64, sampler);
+        request.thresholding.insert(64, thresholding);
+        let cpu = block_on(cpu.generate(&request, &mut Silent)).unwrap();
+        let gpu = block_on(gpu.generate(&request, &mut Silent)).unwrap();
+        let decibel = psnr(&cpu.pictures()[0], &gpu.pictures()[0]);
+        println!("{sampler}, {thresholding:?}: {decibel:.1} dB between CPU and plan");
+        assert!(decibel >= 40.0, "{sampler} {thresholding:?}: {decibel} dB");
+    }
+    // The augmentation's noise and level reach the network too.
+    let start_pictures = block_on(cpu.generate(&base(3), &mut Silent)).unwrap().pictures().to_vec();
+    let start = Request { start_at_stage: 2, stop_at_stage: Some(2), start_pictures, ..base(1) };
+    let request = Request { steps: [(256, 1)].into(), aug_level: [(256, 100)].into(), ..start };
+    let plain = Request { aug_level: [(256, 0)].into(), ..request.clone() };
+    let gpu = block_on(gpu.generate(&request, &mut Silent)).unwrap();
+    let (cpu, plain) = (block_on(cpu.generate(&request, &mut Silent)).unwrap(), generate(Backend::Cpu, &plain));
+    assert!(psnr(&cpu.pictures()[0], &gpu.pictures()[0]) >= 40.0);
+    let decibel = psnr(&cpu.pictures()[0], &plain.pictures()[0]);
+    println!("{decibel:.1} dB between noise levels 100 and 0");
+    assert!(decibel < 55.0, "the level makes a difference: {decibel} dB");
 }
