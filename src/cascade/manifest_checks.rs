@@ -71,7 +71,7 @@ fn check_stage(at: &str, stage: &StageManifest) -> Result<(), String> {
         return Err(format!("{at}.unet gives {channels} channels of pixels, expected 3, or 6 with a learned variance"));
     }
     let multiple = stage.unet.patch_size * architecture.granularity();
-    if stage.image_size as usize % multiple.max(1) != 0 {
+    if !(stage.image_size as usize).is_multiple_of(multiple.max(1)) {
         return Err(format!("{at}.image_size is {}, its U-Net needs a multiple of {multiple}", stage.image_size));
     }
     Schedule::new(&stage.schedule).map_err(|error| format!("{at}.schedule: {error}"))?;
