@@ -2,6 +2,7 @@
 
 use imagen_web::unet::UNetConfig;
 use serde_json::json;
+use std::f64::consts::SQRT_2;
 
 /// Stage I at 64×64: three residual blocks a level, attention in all levels but the first.
 pub fn first_stage(channels: [usize; 4]) -> UNetConfig {
@@ -25,7 +26,7 @@ pub fn second_stage(channels: [usize; 5]) -> UNetConfig {
         "layers_per_block": [2, 2, 3, 5, 5], "attention_head_dim": 64, "cross_attention_dim": channels[4],
         "cross_attention_norm": "group_norm", "encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj",
         "addition_embed_type": "text", "class_embed_type": "timestep", "resnet_time_scale_shift": "scale_shift",
-        "resnet_skip_time_act": true, "resnet_out_scale_factor": 1.41421, "mid_block_scale_factor": 1.41421,
+        "resnet_skip_time_act": true, "resnet_out_scale_factor": SQRT_2, "mid_block_scale_factor": SQRT_2,
         "time_embedding_act_fn": "gelu", "time_embedding_dim": 1280, "only_cross_attention": true,
         "mid_block_only_cross_attention": true, "mid_block_type": "UNetMidBlock2DSimpleCrossAttn",
         "down_block_types": ["ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D",
