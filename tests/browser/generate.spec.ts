@@ -25,7 +25,14 @@ async function watch(page: Page): Promise<void> {
   });
 }
 
-test("a prompt becomes a picture at 64 and 256 while the page stays responsive", async ({ page }) => {
+test.describe("the page stays responsive", () => {
+  // A task's length is wall-clock time: another process that takes the core makes a short task long, once. One that is
+  // really too long is so in every try.
+  test.describe.configure({ retries: 2 });
+  test("while a prompt becomes a picture at 64 and 256", ({ page }) => pictureAt256(page));
+});
+
+async function pictureAt256(page: Page): Promise<void> {
   await watch(page);
   const requests: string[] = [];
   page.on("request", (request) => requests.push(request.url()));
@@ -37,9 +44,11 @@ test("a prompt becomes a picture at 64 and 256 while the page stays responsive",
   await studio.generate.click();
 
   await studio.expectStage(64);
-  await expect.poll(() => studio.seen().then((seen) => seen.size), { timeout: 60_000 }).toBe(64);
+  await expect(studio.picture).toHaveJSProperty("width", 64, { timeout: 60_000 });
   await studio.expectStage(256);
   await studio.expectState("done", 120_000);
+  // Before the test itself does something heavy on the page's thread.
+  expect(await page.evaluate(() => window.longTasks)).toEqual([]);
   await page.screenshot({ path: "tests/browser/out/done-256.png" });
 
   const seen = await studio.seen();
@@ -56,8 +65,7 @@ test("a prompt becomes a picture at 64 and 256 while the page stays responsive",
 
   const base = new URL("./", page.url()).href;
   expect(requests.filter((url) => !url.startsWith(base) && !/^(blob|data):/.test(url))).toEqual([]);
-  expect(await page.evaluate(() => window.longTasks)).toEqual([]);
-});
+}
 
 test("the same seed gives the same file, another prompt another picture", async ({ page }) => {
   const studio = new Studio(page);
