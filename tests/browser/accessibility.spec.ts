@@ -37,6 +37,8 @@ test("a phone's width needs no sideways scrolling", async ({ page }) => {
   await studio.set({});
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
   expect(width).toBeLessThanOrEqual(320);
+  const label = page.getByRole("rowheader", { name: "1024 × 1024" });
+  expect(await label.evaluate((cell) => cell.scrollWidth <= cell.clientWidth)).toBe(true);
   await page.screenshot({ path: "tests/browser/out/phone.png", fullPage: true });
 });
 
