@@ -1,7 +1,7 @@
 //! The choice between GPU and CPU.
 //!
-//! A software adapter (SwiftShader, WARP) is a CPU that plays a GPU: 0.3 to 1 GFLOP/s were measured on SwiftShader,
-//! several times less than the CPU path in WASM makes on the same machine, so `auto` takes the CPU then, and says so.
+//! A software adapter (SwiftShader, WARP) is a CPU that plays a GPU. On two cores, a step of storybook's base took 5.3 s
+//! on SwiftShader and 0.64 s on the CPU path in WASM, so `auto` takes the CPU then, and says so.
 
 use super::error;
 use crate::gpu::{Backend, Device, DeviceOptions};
