@@ -78,10 +78,10 @@ pub struct Generate {
     /// Guidance scale: one number for the stages that the model guides, or 64=4,256=1; 1 is none.
     #[arg(long, visible_alias = "guidance", value_name = "SCALE")]
     pub cfg_scale: Option<GuidanceOption>,
-    /// ddpm, ddim[:eta] or dpm++2m; or 64=ddim,256=ddpm.
+    /// ddpm, `ddim[:eta]` or dpm++2m; or 64=ddim,256=ddpm.
     #[arg(long, value_name = "NAME")]
     pub sampler: Option<SamplerOption>,
-    /// none, static[:max] or dynamic[:quantile[:max]]; or per stage.
+    /// none, `static[:max]` or `dynamic[:quantile[:max]]`; or per stage.
     #[arg(long, value_name = "KIND")]
     pub threshold: Option<ThresholdOption>,
     /// Noise level of the conditioning augmentation: 256=50.

@@ -1,6 +1,6 @@
 //! Diffusion: noise schedules, samplers, guidance, thresholding and noise. Knows nothing of networks or devices.
 //!
-//! A sampler is a list of [`Step`]s, made once from a [`Schedule`] and a step count; [`update`] applies one of them.
+//! A sampler is a list of [`Step`]s, made once from a [`Schedule`] and a step count; [`update()`] applies one of them.
 //! The networks' outputs and the pixels are planar `[images, channels, height, width]`, flattened.
 
 mod augment;

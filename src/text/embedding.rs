@@ -1,6 +1,6 @@
 //! A text embedding and its file.
 //!
-//! A safetensors file with `input_ids` [tokens] and `attention_mask` [tokens] (both I64, as transformers has them) and
+//! A safetensors file with `input_ids` `[tokens]` and `attention_mask` `[tokens]` (both I64, as transformers has them) and
 //! `embedding` [tokens, d_model] (F32), padding included. Reading also takes other integer and float types, and a
 //! leading batch dimension of one, so that a file written by a few lines of Python loads as it is.
 
