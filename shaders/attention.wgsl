@@ -8,7 +8,7 @@
 // Value read serving several products, and keeps its part of those queries' output in registers. Rows of the tiles are padded
 // to an odd number of Values, so that lanes reading one column of different rows hit different banks. The tile is as large
 // as 16 KiB allow for the head's width; a row's maximum meets in workgroup memory, its sum only once at the end.
-// In front stand the type Value, a vec4 or (for heads whose width is no multiple of 4) an f32, with its `product`, and
+// The loops over registers are written out (`// unroll`). In front stand the type Value, a vec4 or (for heads whose width is no multiple of 4) an f32, with its `product`, and
 // the constants PARTS (Values of a head), LANE_QUERIES, LANE_KEYS and LANE_PARTS (output Values of a lane per query).
 
 struct Params {
@@ -25,6 +25,17 @@ struct Params {
     // 1 when there is a bias or a mask (else it is never read).
     has_bias: u32,
     has_mask: u32,
+    // In Values: from one token to the next, and the first of a token, of queries, keys and values.
+    q_pitch: u32,
+    q_first: u32,
+    first_key_pitch: u32,
+    first_key_first: u32,
+    first_value_pitch: u32,
+    first_value_first: u32,
+    second_key_pitch: u32,
+    second_key_first: u32,
+    second_value_pitch: u32,
+    second_value_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -52,11 +63,11 @@ var<workgroup> shares: array<f32, QUERIES * 8u>;
 fn load_key(entry: u32, head: u32, key: u32, part: u32) -> Value {
     if key < params.first_tokens {
         let token = entry / params.first_share * params.first_tokens + key;
-        return first_keys[(token * params.heads + head) * PARTS + part];
+        return first_keys[token * params.first_key_pitch + params.first_key_first + head * PARTS + part];
     }
     if key < params.first_tokens + params.second_tokens {
         let token = entry / params.second_share * params.second_tokens + key - params.first_tokens;
-        return second_keys[(token * params.heads + head) * PARTS + part];
+        return second_keys[token * params.second_key_pitch + params.second_key_first + head * PARTS + part];
     }
     return Value();
 }
@@ -64,27 +75,30 @@ fn load_key(entry: u32, head: u32, key: u32, part: u32) -> Value {
 fn load_value(entry: u32, head: u32, key: u32, part: u32) -> Value {
     if key < params.first_tokens {
         let token = entry / params.first_share * params.first_tokens + key;
-        return first_values[(token * params.heads + head) * PARTS + part];
+        return first_values[token * params.first_value_pitch + params.first_value_first + head * PARTS + part];
     }
     if key < params.first_tokens + params.second_tokens {
         let token = entry / params.second_share * params.second_tokens + key - params.first_tokens;
-        return second_values[(token * params.heads + head) * PARTS + part];
+        return second_values[token * params.second_value_pitch + params.second_value_first + head * PARTS + part];
     }
     return Value();
 }
 
 fn load_query(entry: u32, head: u32, query: u32, part: u32) -> Value {
     if query < params.query_tokens {
-        return q[((entry * params.query_tokens + query) * params.heads + head) * PARTS + part];
+        return q[(entry * params.query_tokens + query) * params.q_pitch + params.q_first + head * PARTS + part];
     }
     return Value();
 }
 
-// The score with bias and mask; 0 outside.
+// The score with bias and mask; of a key beyond the last it does not matter, but that it is no higher than others'.
 fn adjusted(score: f32, entry: u32, head: u32, query: u32, key: u32) -> f32 {
     let tokens = params.first_tokens + params.second_tokens;
+    if key >= tokens {
+        return LOWEST;
+    }
     var value = score;
-    if query < params.query_tokens && key < tokens {
+    if query < params.query_tokens {
         if params.has_bias == 1u {
             value += bias[(head * params.query_tokens + query) * tokens + key];
         }
@@ -93,6 +107,16 @@ fn adjusted(score: f32, entry: u32, head: u32, query: u32, key: u32) -> f32 {
         }
     }
     return max(value, LOWEST);
+}
+
+fn probability(score: f32, highest: f32, key: u32) -> f32 {
+    return select(0.0, exp(score - highest), key < params.first_tokens + params.second_tokens);
+}
+
+fn store(entry: u32, head: u32, query: u32, part: u32, value: Value) {
+    if query < params.query_tokens && part < PARTS {
+        y[((entry * params.query_tokens + query) * params.heads + head) * PARTS + part] = value;
+    }
 }
 
 @compute @workgroup_size(64)
@@ -107,98 +131,93 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = lane; i < QUERIES * PARTS; i += 64u) {
         queries[i / PARTS * STRIDE + i % PARTS] = load_query(entry, head, first_query + i / PARTS, i % PARTS) * params.scale;
     }
-    var highest = array<f32, LANE_QUERIES>();
-    var sum = array<f32, LANE_QUERIES>();
-    var output = array<Value, LANE_QUERIES * LANE_PARTS>();
-    for (var r = 0u; r < LANE_QUERIES; r++) {
-        highest[r] = LOWEST;
-    }
+    // unroll r LANE_QUERIES
+    var highest_{r} = LOWEST;
+    var sum_{r} = 0.0;
+    // unroll p LANE_PARTS
+    var output_{r}_{p} = Value();
+    // end
+    // end
 
     for (var first_key = 0u; first_key < tokens; first_key += KEYS) {
         for (var i = lane; i < KEYS * PARTS; i += 64u) {
             tile[i / PARTS * STRIDE + i % PARTS] = load_key(entry, head, first_key + i / PARTS, i % PARTS);
         }
         workgroupBarrier();
-        var scores = array<f32, LANE_QUERIES * LANE_KEYS>();
+        // unroll r LANE_QUERIES
+        // unroll c LANE_KEYS
+        var score_{r}_{c} = 0.0;
+        // end
+        // end
         for (var part = 0u; part < PARTS; part++) {
-            for (var c = 0u; c < LANE_KEYS; c++) {
-                let key = tile[(lane_column + 8u * c) * STRIDE + part];
-                for (var r = 0u; r < LANE_QUERIES; r++) {
-                    scores[r * LANE_KEYS + c] += product(queries[(lane_row + 8u * r) * STRIDE + part], key);
-                }
-            }
+            // unroll r LANE_QUERIES
+            let query_{r} = queries[(lane_row + 8u * {r}u) * STRIDE + part];
+            // end
+            // unroll c LANE_KEYS
+            let key_{c} = tile[(lane_column + 8u * {c}u) * STRIDE + part];
+            // unroll r LANE_QUERIES
+            score_{r}_{c} += product(query_{r}, key_{c});
+            // end
+            // end
         }
-        for (var r = 0u; r < LANE_QUERIES; r++) {
-            let row = lane_row + 8u * r;
-            var best = LOWEST;
-            for (var c = 0u; c < LANE_KEYS; c++) {
-                let key = first_key + lane_column + 8u * c;
-                let score = adjusted(scores[r * LANE_KEYS + c], entry, head, first_query + row, key);
-                scores[r * LANE_KEYS + c] = score;
-                if key < tokens {
-                    best = max(best, score);
-                }
-            }
-            shares[row * 8u + lane_column] = best;
-        }
+        // unroll r LANE_QUERIES
+        var best_{r} = LOWEST;
+        // unroll c LANE_KEYS
+        score_{r}_{c} = adjusted(score_{r}_{c}, entry, head, first_query + lane_row + 8u * {r}u, first_key + lane_column + 8u * {c}u);
+        best_{r} = max(best_{r}, score_{r}_{c});
+        // end
+        shares[(lane_row + 8u * {r}u) * 8u + lane_column] = best_{r};
+        // end
         workgroupBarrier();
         // All lanes are done with the keys: the values may overwrite them.
         for (var i = lane; i < KEYS * PARTS; i += 64u) {
             tile[i / PARTS * STRIDE + i % PARTS] = load_value(entry, head, first_key + i / PARTS, i % PARTS);
         }
-        for (var r = 0u; r < LANE_QUERIES; r++) {
-            let row = lane_row + 8u * r;
-            var best = highest[r];
-            for (var c = 0u; c < 8u; c++) {
-                best = max(best, shares[row * 8u + c]);
-            }
-            let rescale = exp(highest[r] - best);
-            highest[r] = best;
-            sum[r] *= rescale;
-            for (var part = 0u; part < LANE_PARTS; part++) {
-                output[r * LANE_PARTS + part] *= rescale;
-            }
-            for (var c = 0u; c < LANE_KEYS; c++) {
-                var probability = 0.0;
-                if first_key + lane_column + 8u * c < tokens {
-                    probability = exp(scores[r * LANE_KEYS + c] - best);
-                }
-                sum[r] += probability;
-                probabilities[row * (KEYS + 1u) + lane_column + 8u * c] = probability;
-            }
+        // unroll r LANE_QUERIES
+        best_{r} = highest_{r};
+        for (var c = 0u; c < 8u; c++) {
+            best_{r} = max(best_{r}, shares[(lane_row + 8u * {r}u) * 8u + c]);
         }
+        let rescale_{r} = exp(highest_{r} - best_{r});
+        highest_{r} = best_{r};
+        sum_{r} *= rescale_{r};
+        // unroll p LANE_PARTS
+        output_{r}_{p} *= rescale_{r};
+        // end
+        // unroll c LANE_KEYS
+        score_{r}_{c} = probability(score_{r}_{c}, best_{r}, first_key + lane_column + 8u * {c}u);
+        sum_{r} += score_{r}_{c};
+        probabilities[(lane_row + 8u * {r}u) * (KEYS + 1u) + lane_column + 8u * {c}u] = score_{r}_{c};
+        // end
+        // end
         workgroupBarrier();
         for (var key = 0u; key < KEYS; key++) {
-            for (var part = 0u; part < LANE_PARTS; part++) {
-                let column = lane_column + 8u * part;
-                if column < PARTS {
-                    let value = tile[key * STRIDE + column];
-                    for (var r = 0u; r < LANE_QUERIES; r++) {
-                        output[r * LANE_PARTS + part] += probabilities[(lane_row + 8u * r) * (KEYS + 1u) + key] * value;
-                    }
-                }
+            // unroll r LANE_QUERIES
+            let probability_{r} = probabilities[(lane_row + 8u * {r}u) * (KEYS + 1u) + key];
+            // end
+            // unroll p LANE_PARTS
+            if lane_column + 8u * {p}u < PARTS {
+                let value = tile[key * STRIDE + lane_column + 8u * {p}u];
+                // unroll r LANE_QUERIES
+                output_{r}_{p} += probability_{r} * value;
+                // end
             }
+            // end
         }
         workgroupBarrier();
     }
 
-    for (var r = 0u; r < LANE_QUERIES; r++) {
-        shares[(lane_row + 8u * r) * 8u + lane_column] = sum[r];
-    }
+    // unroll r LANE_QUERIES
+    shares[(lane_row + 8u * {r}u) * 8u + lane_column] = sum_{r};
+    // end
     workgroupBarrier();
-    for (var r = 0u; r < LANE_QUERIES; r++) {
-        let row = lane_row + 8u * r;
-        let query = first_query + row;
-        var total = 0.0;
-        for (var c = 0u; c < 8u; c++) {
-            total += shares[row * 8u + c];
-        }
-        for (var part = 0u; part < LANE_PARTS; part++) {
-            let column = lane_column + 8u * part;
-            if query < params.query_tokens && column < PARTS {
-                let at = ((entry * params.query_tokens + query) * params.heads + head) * PARTS + column;
-                y[at] = output[r * LANE_PARTS + part] / total;
-            }
-        }
+    // unroll r LANE_QUERIES
+    var total_{r} = 0.0;
+    for (var c = 0u; c < 8u; c++) {
+        total_{r} += shares[(lane_row + 8u * {r}u) * 8u + c];
     }
+    // unroll p LANE_PARTS
+    store(entry, head, first_query + lane_row + 8u * {r}u, lane_column + 8u * {p}u, output_{r}_{p} / total_{r});
+    // end
+    // end
 }

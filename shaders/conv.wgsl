@@ -1,12 +1,13 @@
 // y = (conv(act(a · x + b)) + bias + residual) · scale as a matrix product: rows are output pixels, columns of the
 // weight are the window's taps times the channels, channels fastest. The gathered matrix is never stored.
 //
-// Tiling: as in linear.wgsl, TILE_M pixels × TILE_N outputs per workgroup, 4 × 4 per thread, steps of 16 columns through
-// workgroup memory. A thread always loads the same pixels and every fourth vec4 of columns, so it decodes its pixels
-// once and walks through taps and channels by counting, without a division in the loop. Norm, activation, nearest
-// upsampling and the second input are part of the load; an input value is normalised again for each tap and each
-// TILE_N outputs, which is cheap beside their products. In front stand TILE_M, TILE_N and the readers of x, second
-// and affine.
+// Tiling: as in linear.wgsl, TILE_M pixels × TILE_N outputs per workgroup, ROWS × OUTPUTS per thread in registers, steps
+// of 16 columns through workgroup memory. A thread always loads the same pixels and every fourth vec4 of columns: the
+// pixels are decoded once, and it walks through taps and channels by counting, without a division in the loop. Norm,
+// activation, nearest upsampling and the second input are part of the load; an input value is normalised again for each
+// tap and each TILE_N outputs, which is cheap beside their products. The loops over registers are written out
+// (`// unroll`), those that load are not: their branches make slow compilers slower still. In front stand TILE_M, TILE_N, THREADS_M, THREADS_N, the readers of x, second, affine, bias and residual,
+// and the writer of y.
 
 struct Params {
     m: u32,
@@ -31,13 +32,13 @@ struct Params {
     window: u32,
     stride: u32,
     padding: u32,
+    // Of a residual with one vector per batch entry: values from one to the next, and the first.
+    residual_pitch: u32,
+    residual_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read> weight: array<u32>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read> residual: array<f32>;
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
 // All channel counts are multiples of 4: four columns are four channels of one tap and one input.
 override WIDE: bool;
@@ -50,16 +51,13 @@ override RESIDUAL: u32;
 override UPSAMPLE: u32;
 override ACTIVATION: u32;
 
-const THREADS_N = TILE_N / 4u;
-const THREADS_M = TILE_M / 4u;
 const THREADS = THREADS_M * THREADS_N;
 const STRIDE = 5u;
-// Vec4 of each tile that a thread loads.
-const PIXELS = 64u / TILE_N;
-const ROWS = 64u / TILE_M;
 
 var<workgroup> x_tile: array<vec4<f32>, TILE_M * STRIDE>;
 var<workgroup> w_tile: array<vec4<f32>, TILE_N * STRIDE>;
+
+var<workgroup> origins: array<Origin, TILE_M>;
 
 // Where the window of an output pixel begins.
 struct Origin {
@@ -116,23 +114,12 @@ fn place_of(origin: Origin, column: Column) -> Place {
     return Place(inside, line * params.width + (u32(x) >> UPSAMPLE));
 }
 
-fn load_wide(origin: Origin, column: Column) -> vec4<f32> {
-    let place = place_of(origin, column);
-    if !place.inside {
-        return vec4(0.0);
+// Four channels of one input pixel, before the norm.
+fn read_wide(place: Place, channel: u32) -> vec4<f32> {
+    if HAS_SECOND && channel >= params.first_channels {
+        return read_second(place.pixel * params.second_channels + channel - params.first_channels);
     }
-    var value: vec4<f32>;
-    if HAS_SECOND && column.channel >= params.first_channels {
-        value = read_second(place.pixel * params.second_channels + column.channel - params.first_channels);
-    } else {
-        value = read_x(place.pixel * params.first_channels + column.channel);
-    }
-    if HAS_NORM {
-        let channels = params.first_channels + params.second_channels;
-        let affine = origin.entry * 2u * channels + column.channel;
-        value = value * read_affine(affine) + read_affine(affine + channels);
-    }
-    return activate(ACTIVATION, value);
+    return read_x(place.pixel * params.first_channels + channel);
 }
 
 fn load_narrow(origin: Origin, first: Column) -> vec4<f32> {
@@ -161,18 +148,29 @@ fn load_narrow(origin: Origin, first: Column) -> vec4<f32> {
     return select(vec4(0.0), activate(ACTIVATION, value), inside);
 }
 
-fn store(pixel: u32, output: u32, sum: f32) {
+// `first` counts within the slab; what lies beyond its outputs is dropped.
+fn store(pixel: u32, first: u32, sum: vec4<f32>) {
+    if pixel >= params.m || first >= params.outputs {
+        return;
+    }
+    let output = params.first_output + first;
     var value = sum;
     if HAS_BIAS {
-        value += bias[output];
+        value += read_bias(output);
     }
     let at = pixel * params.n + output;
     if RESIDUAL == 1u {
-        value += residual[at];
+        value += read_residual(at);
     } else if RESIDUAL == 2u {
-        value += residual[pixel / (params.out_height * params.out_width) * params.n + output];
+        let entry = pixel / (params.out_height * params.out_width);
+        value += read_residual(entry * params.residual_pitch + params.residual_first + output);
     }
-    y[at] = value * params.scale;
+    write_y(at, value * params.scale, params.outputs - first);
+}
+
+// The output of the slab that lies at a row of the weights' tile: four neighbours belong to one thread.
+fn output_at(row: u32) -> u32 {
+    return row / (4u * THREADS_N) * (4u * THREADS_N) + row % THREADS_N * 4u + row / THREADS_N % 4u;
 }
 
 @compute @workgroup_size(THREADS)
@@ -188,59 +186,76 @@ fn main(
     if first_m >= params.m {
         return;
     }
+    let channels = params.first_channels + params.second_channels;
     let tx = local % THREADS_N;
     let ty = local / THREADS_N;
     // A row of the tiles has four vec4: a thread loads the part `local % 4` of every (THREADS / 4)-th row.
     let part_loaded = local % 4u;
     let row_loaded = local / 4u;
-    var origins: array<Origin, PIXELS>;
-    for (var i = 0u; i < PIXELS; i++) {
-        origins[i] = origin_of(first_m + row_loaded + i * (THREADS / 4u));
+    for (var row = local; row < TILE_M; row += THREADS) {
+        origins[row] = origin_of(first_m + row);
     }
+    workgroupBarrier();
+    // unroll r ROWS
+    // unroll c QUADS
+    var sum_{r}_{c} = vec4(0.0);
+    // end
+    // end
     var column = advance(Column(0u, 0u, 0u), part_loaded * 4u);
-    var sums: array<vec4<f32>, 4>;
-    for (var k = 0u; k < params.k; k += 16u) {
-        for (var i = 0u; i < PIXELS; i++) {
-            let at = (row_loaded + i * (THREADS / 4u)) * STRIDE + part_loaded;
-            if WIDE {
-                x_tile[at] = load_wide(origins[i], column);
-            } else {
-                x_tile[at] = load_narrow(origins[i], column);
-            }
-        }
-        for (var i = 0u; i < ROWS; i++) {
-            let row = row_loaded + i * (THREADS / 4u);
-            let at = k + part_loaded * 4u;
+    for (var first_k = 0u; first_k < params.k; first_k += 16u) {
+        let k = first_k + part_loaded * 4u;
+        var factor = vec4(1.0);
+        var summand = vec4(0.0);
+        var entry = 0xffffffffu;
+        for (var row = row_loaded; row < TILE_M; row += THREADS / 4u) {
+            let origin = origins[row];
             var value = vec4(0.0);
-            if first_n + row < params.outputs && at < params.k {
-                value = weight4(first_n + row, at);
+            if WIDE {
+                let place = place_of(origin, column);
+                if place.inside {
+                    value = read_wide(place, column.channel);
+                    if HAS_NORM {
+                        if entry != origin.entry {
+                            entry = origin.entry;
+                            factor = read_affine(entry * 2u * channels + column.channel);
+                            summand = read_affine((entry * 2u + 1u) * channels + column.channel);
+                        }
+                        value = activate(ACTIVATION, value * factor + summand);
+                    }
+                }
+            } else {
+                value = load_narrow(origin, column);
+            }
+            x_tile[row * STRIDE + part_loaded] = value;
+        }
+        for (var row = row_loaded; row < TILE_N; row += THREADS / 4u) {
+            let output = first_n + output_at(row);
+            var value = vec4(0.0);
+            if output < params.outputs && k < params.k {
+                value = weight4(output, k);
             }
             w_tile[row * STRIDE + part_loaded] = value;
         }
         column = advance(column, 16u);
         workgroupBarrier();
         for (var part = 0u; part < 4u; part++) {
-            let w0 = w_tile[tx * STRIDE + part];
-            let w1 = w_tile[(tx + THREADS_N) * STRIDE + part];
-            let w2 = w_tile[(tx + 2u * THREADS_N) * STRIDE + part];
-            let w3 = w_tile[(tx + 3u * THREADS_N) * STRIDE + part];
-            for (var i = 0u; i < 4u; i++) {
-                let v = x_tile[(ty + i * THREADS_M) * STRIDE + part];
-                sums[i] += vec4(dot(v, w0), dot(v, w1), dot(v, w2), dot(v, w3));
-            }
+            // unroll c QUADS
+            // unroll j 4
+            let w_{c}_{j} = w_tile[(tx + ({c}u * 4u + {j}u) * THREADS_N) * STRIDE + part];
+            // end
+            // end
+            // unroll r ROWS
+            let x_{r} = x_tile[(ty + {r}u * THREADS_M) * STRIDE + part];
+            // unroll c QUADS
+            sum_{r}_{c} += vec4(dot(x_{r}, w_{c}_0), dot(x_{r}, w_{c}_1), dot(x_{r}, w_{c}_2), dot(x_{r}, w_{c}_3));
+            // end
+            // end
         }
         workgroupBarrier();
     }
-    for (var i = 0u; i < 4u; i++) {
-        let pixel = first_m + ty + i * THREADS_M;
-        if pixel >= params.m {
-            continue;
-        }
-        for (var j = 0u; j < 4u; j++) {
-            let output = first_n + tx + j * THREADS_N;
-            if output < params.outputs {
-                store(pixel, params.first_output + output, sums[i][j]);
-            }
-        }
-    }
+    // unroll r ROWS
+    // unroll c QUADS
+    store(first_m + ty + {r}u * THREADS_M, first_n + tx * 4u + {c}u * (4u * THREADS_N), sum_{r}_{c});
+    // end
+    // end
 }

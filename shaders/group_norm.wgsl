@@ -1,9 +1,11 @@
 // Statistics of group normalisation, as a factor and a summand per batch entry and channel.
 //
-// Two dispatches, so that a large picture is not one slow workgroup. `slices`: one thread per channel and slice; slice
-// s takes the positions s, s + SLICES, …, so that neighbouring threads read neighbouring values. It sums differences
-// from its first value, which loses nothing where the mean is far from zero. `finish`: one workgroup per batch entry and
-// group merges (count, mean, sum of squared deviations) pairwise (Chan, Golub and LeVeque 1979) and writes the affine.
+// A small picture takes one dispatch, `whole`: one workgroup of LANES per batch entry and group. A large one would be a few
+// slow workgroups, so it takes two. `slices`: one thread per channel and slice; slice s takes the positions s,
+// s + SLICES, …, so that neighbouring threads read neighbouring values. `finish`: one workgroup per batch entry and
+// group puts the slices together. Every thread sums differences from its first value, which loses nothing where the mean
+// is far from zero; (count, mean, sum of squared deviations) are merged pairwise (Chan, Golub and LeVeque 1979).
+// In front stands LANES.
 
 struct Params {
     batch: u32,
@@ -13,6 +15,9 @@ struct Params {
     groups: u32,
     slices: u32,
     eps: f32,
+    // Of scale_shift: values from one batch entry to the next, and the first.
+    pitch: u32,
+    first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -60,14 +65,14 @@ fn slices(
     partials[thread] = vec2(origin + sum / count, max(squares - sum * sum / count, 0.0));
 }
 
-// finish
+// finish and whole
 @group(0) @binding(1) var<storage, read> parts: array<vec2<f32>>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> scale_shift: array<f32>;
-@group(0) @binding(5) var<storage, read_write> affine: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read> scale_shift: array<f32>;
+@group(0) @binding(6) var<storage, read_write> affine: array<f32>;
 
-var<workgroup> merged: array<vec3<f32>, 64>;
+var<workgroup> merged: array<vec3<f32>, LANES>;
 
 // Count, mean and sum of squared deviations of two sets together.
 fn merge(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
@@ -80,11 +85,41 @@ fn merge(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
     return vec3(count, a.y + difference * share, a.z + b.z + difference * difference * a.x * share);
 }
 
-@compute @workgroup_size(64)
+// All that the lanes hold, merged; then the affine of one group's channels.
+fn write_affine(lane: u32, mine: vec3<f32>, entry: u32, first_channel: u32) {
+    let channels = params.first_channels + params.second_channels;
+    let width = channels / params.groups;
+    merged[lane] = mine;
+    workgroupBarrier();
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        if lane < half {
+            merged[lane] = merge(merged[lane], merged[lane + half]);
+        }
+        workgroupBarrier();
+    }
+    let all = merged[0];
+    let inverse = 1.0 / sqrt(all.z / all.x + params.eps);
+    for (var i = lane; i < width; i += LANES) {
+        let channel = first_channel + i;
+        var a = weight[channel] * inverse;
+        var b = bias[channel] - all.y * a;
+        let at = entry * 2u * channels + channel;
+        if HAS_SCALE_SHIFT {
+            let given = entry * params.pitch + params.first + channel;
+            let factor = 1.0 + scale_shift[given];
+            a *= factor;
+            b = b * factor + scale_shift[given + channels];
+        }
+        affine[at] = a;
+        affine[at + channels] = b;
+    }
+}
+
+@compute @workgroup_size(LANES)
 fn finish(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
+    @builtin(local_invocation_index) lane: u32,
 ) {
     let index = group.x + group.y * groups.x;
     if index >= params.batch * params.groups {
@@ -95,33 +130,43 @@ fn finish(
     let entry = index / params.groups;
     let first_channel = index % params.groups * width;
     var mine = vec3(0.0);
-    for (var i = local; i < params.slices * width; i += 64u) {
+    for (var i = lane; i < params.slices * width; i += LANES) {
         let slice = i / width;
         let part = parts[(entry * params.slices + slice) * channels + first_channel + i % width];
         let count = (params.positions - slice + params.slices - 1u) / params.slices;
         mine = merge(mine, vec3(f32(count), part));
     }
-    merged[local] = mine;
-    workgroupBarrier();
-    for (var half = 32u; half > 0u; half /= 2u) {
-        if local < half {
-            merged[local] = merge(merged[local], merged[local + half]);
-        }
-        workgroupBarrier();
+    write_affine(lane, mine, entry, first_channel);
+}
+
+@compute @workgroup_size(LANES)
+fn whole(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group.x + group.y * groups.x;
+    if index >= params.batch * params.groups {
+        return;
     }
-    let all = merged[0];
-    let inverse = 1.0 / sqrt(all.z / all.x + params.eps);
-    for (var i = local; i < width; i += 64u) {
-        let channel = first_channel + i;
-        var a = weight[channel] * inverse;
-        var b = bias[channel] - all.y * a;
-        let at = entry * 2u * channels + channel;
-        if HAS_SCALE_SHIFT {
-            let factor = 1.0 + scale_shift[at];
-            a *= factor;
-            b = b * factor + scale_shift[at + channels];
+    let width = (params.first_channels + params.second_channels) / params.groups;
+    let entry = index / params.groups;
+    let first_channel = index % params.groups * width;
+    let first = entry * params.positions;
+    let values = params.positions * width;
+    var mine = vec3(0.0);
+    if lane < values {
+        let origin = value_at(first + lane / width, first_channel + lane % width);
+        var sum = 0.0;
+        var squares = 0.0;
+        var count = 0.0;
+        for (var i = lane; i < values; i += LANES) {
+            let difference = value_at(first + i / width, first_channel + i % width) - origin;
+            sum += difference;
+            squares += difference * difference;
+            count += 1.0;
         }
-        affine[at] = a;
-        affine[at + channels] = b;
+        mine = vec3(count, origin + sum / count, max(squares - sum * sum / count, 0.0));
     }
+    write_affine(lane, mine, entry, first_channel);
 }

@@ -1,11 +1,14 @@
-// y = (act(W · x + bias) · gate + residual) · scale for many rows of x.
+// y = (act(W · x + b) · gate + residual) · scale for many rows of x.
 //
-// Tiling: a workgroup makes TILE_M rows × TILE_N outputs, a thread 4 × 4 of them in registers (rows ty + i·TILE_M/4,
-// outputs tx + j·TILE_N/4, so that neighbouring threads store neighbouring values). It walks along K in steps of 16:
-// x (after norm and activation) and the dequantised weights go to workgroup memory as vec4 along K, once each, and a
-// thread takes 8 vec4 from there for 16 dot products. A row of the tiles is 4 vec4 of values and one of padding, so
-// that threads reading one column of different rows hit different banks. Dequantising while filling the tile costs once
-// per TILE_M uses. In front stand the constants TILE_M and TILE_N and the readers of x and the affine.
+// Tiling: a workgroup of THREADS_M × THREADS_N threads makes TILE_M rows × TILE_N outputs, a thread ROWS × OUTPUTS of
+// them in registers: rows ty + r·THREADS_M, outputs in runs of four neighbours. It walks along K in steps of 16: x (after
+// norm and activation) and the dequantised weights go to workgroup memory as vec4 along K, once each; a thread takes
+// ROWS + OUTPUTS vec4 from there for ROWS · OUTPUTS dot products, which is why the register tile is as large as the
+// processor bears. A row of the tiles is 4 vec4 of values and one of padding, and the outputs lie in it in the order
+// in which neighbouring threads read them, so that those hit different banks. Dequantising while filling the tile costs
+// once per TILE_M uses; the norm's factors are read once per batch entry that a thread meets. The loops over registers
+// are written out (`// unroll`), those that load are not: their branches make slow compilers slower still. In front stand TILE_M, TILE_N,
+// THREADS_M, THREADS_N and the readers and the writer.
 
 struct Params {
     m: u32,
@@ -25,38 +28,19 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read> weight: array<u32>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read> gate: array<f32>;
-@group(0) @binding(6) var<storage, read> residual: array<f32>;
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
 override HAS_NORM: bool;
-override HAS_BIAS: bool;
-override HAS_GATE: bool;
-override HAS_RESIDUAL: bool;
 override INPUT_ACTIVATION: u32;
-override ACTIVATION: u32;
 
-const THREADS_N = TILE_N / 4u;
-const THREADS_M = TILE_M / 4u;
 const THREADS = THREADS_M * THREADS_N;
 const STRIDE = 5u;
 
 var<workgroup> x_tile: array<vec4<f32>, TILE_M * STRIDE>;
 var<workgroup> w_tile: array<vec4<f32>, TILE_N * STRIDE>;
 
-// Four values of a row of x from column k on, after norm and activation; zero outside.
-fn load(row: u32, k: u32) -> vec4<f32> {
-    if row >= params.m || k >= params.k {
-        return vec4(0.0);
-    }
-    var value = read_x(row * params.k + k);
-    if HAS_NORM {
-        let affine = row / params.positions * 2u * params.k + k;
-        value = value * read_affine(affine) + read_affine(affine + params.k);
-    }
-    value = activate(INPUT_ACTIVATION, value);
-    return select(vec4(0.0), value, vec4(k, k + 1u, k + 2u, k + 3u) < vec4(params.k));
+// The output of the slab that lies at a row of the weights' tile: four neighbours belong to one thread.
+fn output_at(row: u32) -> u32 {
+    return row / (4u * THREADS_N) * (4u * THREADS_N) + row % THREADS_N * 4u + row / THREADS_N % 4u;
 }
 
 @compute @workgroup_size(THREADS)
@@ -74,43 +58,64 @@ fn main(
     }
     let tx = local % THREADS_N;
     let ty = local / THREADS_N;
-    var sums: array<vec4<f32>, 4>;
-    for (var k = 0u; k < params.k; k += 16u) {
-        for (var i = local; i < TILE_M * 4u; i += THREADS) {
-            x_tile[i / 4u * STRIDE + i % 4u] = load(first_m + i / 4u, k + i % 4u * 4u);
-        }
-        for (var i = local; i < TILE_N * 4u; i += THREADS) {
-            let output = first_n + i / 4u;
-            let column = k + i % 4u * 4u;
+    // A row of the tiles has four vec4: a thread loads the part `local % 4` of every (THREADS / 4)-th row.
+    let part_loaded = local % 4u;
+    let row_loaded = local / 4u;
+    // unroll r ROWS
+    // unroll c QUADS
+    var sum_{r}_{c} = vec4(0.0);
+    // end
+    // end
+    for (var first_k = 0u; first_k < params.k; first_k += 16u) {
+        let k = first_k + part_loaded * 4u;
+        let inside = vec4(k, k + 1u, k + 2u, k + 3u) < vec4(params.k);
+        var factor = vec4(1.0);
+        var summand = vec4(0.0);
+        var entry = 0xffffffffu;
+        for (var row = row_loaded; row < TILE_M; row += THREADS / 4u) {
             var value = vec4(0.0);
-            if output < params.outputs && column < params.k {
-                value = weight4(output, column);
+            if first_m + row < params.m && k < params.k {
+                value = read_x((first_m + row) * params.k + k);
+                if HAS_NORM {
+                    let own = (first_m + row) / params.positions;
+                    if entry != own {
+                        entry = own;
+                        factor = read_affine(entry * 2u * params.k + k);
+                        summand = read_affine((entry * 2u + 1u) * params.k + k);
+                    }
+                    value = value * factor + summand;
+                }
+                value = select(vec4(0.0), activate(INPUT_ACTIVATION, value), inside);
             }
-            w_tile[i / 4u * STRIDE + i % 4u] = value;
+            x_tile[row * STRIDE + part_loaded] = value;
+        }
+        for (var row = row_loaded; row < TILE_N; row += THREADS / 4u) {
+            let output = first_n + output_at(row);
+            var value = vec4(0.0);
+            if output < params.outputs && k < params.k {
+                value = weight4(output, k);
+            }
+            w_tile[row * STRIDE + part_loaded] = value;
         }
         workgroupBarrier();
         for (var part = 0u; part < 4u; part++) {
-            let w0 = w_tile[tx * STRIDE + part];
-            let w1 = w_tile[(tx + THREADS_N) * STRIDE + part];
-            let w2 = w_tile[(tx + 2u * THREADS_N) * STRIDE + part];
-            let w3 = w_tile[(tx + 3u * THREADS_N) * STRIDE + part];
-            for (var i = 0u; i < 4u; i++) {
-                let v = x_tile[(ty + i * THREADS_M) * STRIDE + part];
-                sums[i] += vec4(dot(v, w0), dot(v, w1), dot(v, w2), dot(v, w3));
-            }
+            // unroll c QUADS
+            // unroll j 4
+            let w_{c}_{j} = w_tile[(tx + ({c}u * 4u + {j}u) * THREADS_N) * STRIDE + part];
+            // end
+            // end
+            // unroll r ROWS
+            let x_{r} = x_tile[(ty + {r}u * THREADS_M) * STRIDE + part];
+            // unroll c QUADS
+            sum_{r}_{c} += vec4(dot(x_{r}, w_{c}_0), dot(x_{r}, w_{c}_1), dot(x_{r}, w_{c}_2), dot(x_{r}, w_{c}_3));
+            // end
+            // end
         }
         workgroupBarrier();
     }
-    for (var i = 0u; i < 4u; i++) {
-        let row = first_m + ty + i * THREADS_M;
-        if row >= params.m {
-            continue;
-        }
-        for (var j = 0u; j < 4u; j++) {
-            let output = first_n + tx + j * THREADS_N;
-            if output < params.outputs {
-                store(row, params.first_output + output, sums[i][j]);
-            }
-        }
-    }
+    // unroll r ROWS
+    // unroll c QUADS
+    store(first_m + ty + {r}u * THREADS_M, first_n + tx * 4u + {c}u * (4u * THREADS_N), sum_{r}_{c});
+    // end
+    // end
 }

@@ -53,6 +53,22 @@ fn load(row: u32, k: u32) -> vec4<f32> {
     return select(vec4(0.0), value, vec4(k, k + 1u, k + 2u, k + 3u) < vec4(params.k));
 }
 
+fn store(row: u32, output: u32, sum: f32) {
+    var value = sum;
+    if HAS_BIAS {
+        value += bias[output];
+    }
+    value = activate1(ACTIVATION, value);
+    let at = row * params.n + output;
+    if HAS_GATE {
+        value *= gate[at];
+    }
+    if HAS_RESIDUAL {
+        value += residual[at];
+    }
+    y[at] = value * params.scale;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -61,29 +77,27 @@ fn main(
 ) {
     let output = (group.x + group.y * groups.x) * (THREADS / LANES) + local / LANES;
     let lane = local % LANES;
-    var sums: array<f32, ROWS>;
+    // unroll r ROWS
+    var sum_{r} = 0.0;
+    // end
     for (var k = 0u; k < params.k; k += STEP * 4u) {
         for (var i = local; i < ROWS * STEP; i += THREADS) {
             x_tile[i] = load(i / STEP, k + i % STEP * 4u);
         }
         workgroupBarrier();
         if output < params.outputs {
-            for (var part = lane; part < STEP; part += LANES) {
-                let column = k + part * 4u;
-                if column >= params.k {
-                    break;
-                }
-                let value = weight4(output, column);
-                for (var row = 0u; row < ROWS; row++) {
-                    sums[row] += dot(value, x_tile[row * STEP + part]);
-                }
+            for (var part = lane; part < STEP && k + part * 4u < params.k; part += LANES) {
+                let value = weight4(output, k + part * 4u);
+                // unroll r ROWS
+                sum_{r} += dot(value, x_tile[{r}u * STEP + part]);
+                // end
             }
         }
         workgroupBarrier();
     }
-    for (var row = 0u; row < ROWS; row++) {
-        lane_sums[row * THREADS + local] = sums[row];
-    }
+    // unroll r ROWS
+    lane_sums[{r}u * THREADS + local] = sum_{r};
+    // end
     workgroupBarrier();
     // The lanes of an output share its rows.
     if output >= params.outputs {

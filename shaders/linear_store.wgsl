@@ -1,16 +1,27 @@
-// The end of a linear layer, shared by its variants.
-fn store(row: u32, output: u32, sum: f32) {
+// The end of a linear layer: y = (act(sum + bias) · gate + residual) · scale for four neighbouring outputs of a row.
+
+override HAS_BIAS: bool;
+override HAS_GATE: bool;
+override HAS_RESIDUAL: bool;
+override ACTIVATION: u32;
+
+// `first` counts within the slab; what lies beyond its outputs is dropped.
+fn store(row: u32, first: u32, sum: vec4<f32>) {
+    if row >= params.m || first >= params.outputs {
+        return;
+    }
+    let output = params.first_output + first;
     var value = sum;
     if HAS_BIAS {
-        value += bias[output];
+        value += read_bias(output);
     }
-    value = activate1(ACTIVATION, value);
+    value = activate(ACTIVATION, value);
     let at = row * params.n + output;
     if HAS_GATE {
-        value *= gate[at];
+        value *= read_gate(at);
     }
     if HAS_RESIDUAL {
-        value += residual[at];
+        value += read_residual(at);
     }
-    y[at] = value * params.scale;
+    write_y(at, value * params.scale, params.outputs - first);
 }

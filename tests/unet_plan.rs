@@ -31,7 +31,7 @@ async fn predict(fixture: &Fixture, format: BlockFormat) -> Vec<f32> {
     let out = plan::build(&mut b, config, packed, fixture.tokens as u32).unwrap();
     b.output("out", out);
     let description = b.finish().unwrap();
-    let uploaded = GpuWeights::upload(&DEVICE, &mut weights, &|name| description.uses(name)).await.unwrap();
+    let uploaded = description.upload(&DEVICE, &mut weights).await.unwrap();
     let plan = description.compile(&DEVICE, &uploaded, &mut |_, _| ()).await.unwrap();
 
     let pixels = fixture.size * fixture.size;

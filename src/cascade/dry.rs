@@ -21,7 +21,8 @@ pub fn plan_stage(
     limits: &wgpu::Limits,
 ) -> Result<PlanDescription, CascadeError> {
     let shape = StageShape { rows: 1 + usize::from(guided), tokens };
-    Ok(stage::describe(&stage.unet, stage.schedule.prediction, stage.image_size, shape, weights, limits)?)
+    let builder = PlanBuilder::new(weights, limits);
+    Ok(stage::describe(&stage.unet, stage.schedule.prediction, stage.image_size, shape, builder)?)
 }
 
 /// The GPU program of a T5 encoder for `prompts` prompts of `tokens` tokens.

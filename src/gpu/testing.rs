@@ -1,7 +1,7 @@
 //! What the kernels' tests share: a device with default limits, weights in memory, and running a few operations.
 
 use super::plan::{PlanBuilder, Shape, StepParams, Tensor};
-use super::{Device, DeviceOptions, GpuError, GpuWeights};
+use super::{Device, DeviceOptions, GpuError};
 use crate::weights::{BlockFormat, GgufWriter, MemorySource, Metadata, WeightIndex, Weights};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -84,7 +84,7 @@ pub(crate) fn run_on(
     step: Option<StepParams>,
     build: impl FnOnce(&mut PlanBuilder, &[Tensor]) -> Result<Vec<(&'static str, Tensor)>, GpuError>,
 ) -> Result<BTreeMap<&'static str, Vec<f32>>, GpuError> {
-    let mut builder = PlanBuilder::new(&weights.index(), device.limits());
+    let mut builder = PlanBuilder::for_device(&weights.index(), device);
     let tensors: Result<Vec<_>, _> =
         inputs.iter().enumerate().map(|(i, (shape, _))| builder.input(&i.to_string(), *shape)).collect();
     let outputs = build(&mut builder, &tensors?)?;
@@ -93,7 +93,7 @@ pub(crate) fn run_on(
     }
     let description = builder.finish()?;
     pollster::block_on(async {
-        let weights = GpuWeights::upload(device, &mut weights.open(), &|name| description.uses(name)).await?;
+        let weights = description.upload(device, &mut weights.open()).await?;
         let plan = description.compile(device, &weights, &mut |_, _| {}).await?;
         for (i, (_, values)) in inputs.iter().enumerate() {
             plan.write(&i.to_string(), values)?;
@@ -110,14 +110,24 @@ pub(crate) fn run_on(
     })
 }
 
-/// Runs operations with one output on the shared device.
+/// Runs operations with one output on the shared device: with the tiles for GPUs and with those for software, which
+/// must agree. Returns the former's.
 pub(crate) fn run(
     weights: &TestWeights,
     inputs: &[(Shape, &[f32])],
-    build: impl FnOnce(&mut PlanBuilder, &[Tensor]) -> Result<Tensor, GpuError>,
+    build: impl Fn(&mut PlanBuilder, &[Tensor]) -> Result<Tensor, GpuError>,
 ) -> Result<Vec<f32>, GpuError> {
-    let outputs = run_on(&device(), weights, inputs, None, |b, inputs| Ok(vec![("y", build(b, inputs)?)]))?;
-    Ok(outputs.into_values().next().unwrap_or_default())
+    let output = |software: bool| {
+        let build = |b: &mut PlanBuilder, inputs: &[Tensor]| {
+            b.tile_for(software);
+            Ok(vec![("y", build(b, inputs)?)])
+        };
+        let outputs = run_on(&device(), weights, inputs, None, build)?;
+        Ok::<_, GpuError>(outputs.into_values().next().unwrap_or_default())
+    };
+    let (gpu, software) = (output(false)?, output(true)?);
+    assert_close(&software, &gpu, 1e-4);
+    Ok(gpu)
 }
 
 /// Fails where `actual` is further from `expected` than `tolerance` times the expected values' RMS.

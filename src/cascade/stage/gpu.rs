@@ -7,7 +7,7 @@ use crate::cascade::loading::Loading;
 use crate::cascade::manifest::StageManifest;
 use crate::cascade::networks::StageShape;
 use crate::diffusion::{DiffusionError, Step};
-use crate::gpu::plan::{Plan, StepParams};
+use crate::gpu::plan::{Plan, PlanBuilder, StepParams};
 use crate::gpu::{Device, GpuWeights};
 use crate::unet::{UNetConfig, sinusoidal};
 use crate::weights::{WeightIndex, Weights};
@@ -36,8 +36,9 @@ impl GpuStage {
         loading: &Loading,
     ) -> Result<Self, CascadeError> {
         let (index, size) = (WeightIndex::from(&*weights), stage.image_size);
-        let description = describe(&stage.unet, stage.schedule.prediction, size, shape, &index, device.limits())?;
-        let uploaded = GpuWeights::upload(device, weights, &|name| description.uses(name)).await?;
+        let builder = PlanBuilder::for_device(&index, device);
+        let description = describe(&stage.unet, stage.schedule.prediction, size, shape, builder)?;
+        let uploaded = description.upload(device, weights).await?;
         let mut progress = |done, total| loading.compiled(done, total);
         let plan = description.compile(device, &uploaded, &mut progress).await?;
         let values = 3 * size as usize * size as usize;

@@ -8,7 +8,6 @@ use crate::gpu::GpuError;
 use crate::gpu::kernels::SamplerUpdate;
 use crate::gpu::plan::{PlanBuilder, PlanDescription, Shape};
 use crate::unet::{self, UNetConfig};
-use crate::weights::WeightIndex;
 
 /// The state, planar; also the result after the last step.
 pub(super) const X: &str = "x";
@@ -21,7 +20,7 @@ pub(super) const PREVIOUS: &str = "previous";
 /// Colours of a picture.
 const COLOURS: u32 = 3;
 
-/// Records a stage of `size`×`size` pictures without any device.
+/// Records a stage of `size`×`size` pictures with an empty builder.
 ///
 /// # Errors
 /// Weights that are missing or misshapen, or an activation that exceeds the limits.
@@ -30,10 +29,8 @@ pub(in crate::cascade) fn describe(
     prediction: Prediction,
     size: u32,
     shape: StageShape,
-    index: &WeightIndex,
-    limits: &wgpu::Limits,
+    mut b: PlanBuilder,
 ) -> Result<PlanDescription, GpuError> {
-    let mut b = PlanBuilder::new(index, limits);
     b.phase("prompt");
     let planar = Shape::image(1, COLOURS, size, size);
     let (x, previous, noise) = (b.input(X, planar)?, b.input(PREVIOUS, planar)?, b.input(NOISE, planar)?);

@@ -22,6 +22,8 @@ pub struct Attention<'a> {
     pub mask: Option<Tensor>,
 }
 
+const WGSL: &str = include_str!("../../../shaders/attention.wgsl");
+
 impl PlanBuilder {
     /// Multi-head attention: `q` is `[batch, tokens, heads·width]`, and so is the result.
     ///
@@ -60,13 +62,13 @@ impl PlanBuilder {
         {
             return Err(wrong(format!("mask {:?} for {batch} rows of {tokens} keys", mask.shape)));
         }
-        let Some(tile) = Tile::choose(head, query_tokens) else {
+        let Some(tile) = Tile::choose(head, query_tokens, self.software()) else {
             return Err(GpuError::Unsupported { what: format!("attention heads {head} wide (at most 244)") });
         };
         let y = self.tensor(q.shape)?;
         let share = |tensor: Option<Tensor>| tensor.map_or(1, |tensor| batch / tensor.shape.batch);
-        let mut dispatch = Dispatch::new("attention", "main", &[include_str!("../../../shaders/attention.wgsl")])
-            .preamble(tile.preamble())
+        let mut dispatch = Dispatch::new("attention", "main", &[])
+            .preamble(tile.preamble() + &tile.unroll(WGSL))
             .u32(query_tokens)
             .u32(first_tokens)
             .u32(second_tokens)
@@ -76,7 +78,14 @@ impl PlanBuilder {
             .u32(share(second.map(|(key, _)| key)))
             .u32(share(mask))
             .u32(bias.is_some().into())
-            .u32(mask.is_some().into())
+            .u32(mask.is_some().into());
+        let parts = [Some(q), Some(first.0), Some(first.1), second.map(|(key, _)| key), second.map(|(_, value)| value)];
+        for tensor in parts {
+            let (pitch, first) = tensor.map_or((0, 0), |tensor| (tensor.pitch, tensor.first));
+            dispatch = dispatch.u32(pitch / tile.vector).u32(first / tile.vector);
+        }
+        let mut dispatch = dispatch
+            .takes_parts()
             .read(q)
             .read(first.0)
             .read(first.1)

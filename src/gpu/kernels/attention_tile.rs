@@ -1,10 +1,12 @@
 //! How attention is cut into tiles: a function of the head's width and the number of queries alone.
 
+use super::unroll::unroll;
+
 /// The kernel's variant: vector width, how many queries and keys a lane works on, and its share of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tile {
     /// Floats of a Value: 4, or 1 for heads whose width is no multiple of 4.
-    vector: u32,
+    pub vector: u32,
     /// Values of a head.
     parts: u32,
     pub lane_queries: u32,
@@ -14,10 +16,16 @@ pub(super) struct Tile {
 impl Tile {
     /// The largest tile for heads of this width that fits into 16 KiB of workgroup memory; more queries come before
     /// more keys, since each tile of keys is read once per tile of queries. None for heads that are too wide.
-    pub fn choose(head: u32, query_tokens: u32) -> Option<Self> {
+    pub fn choose(head: u32, query_tokens: u32, software: bool) -> Option<Self> {
         let vector = if head.is_multiple_of(4) { 4 } else { 1 };
-        let most = if query_tokens <= 8 { 1 } else { 2 };
-        [(2, 4), (2, 2), (2, 1), (1, 4), (1, 2), (1, 1)]
+        // With more queries to a lane each key is loaded less often, but there are fewer workgroups: a GPU needs many.
+        let most = match query_tokens {
+            0..=8 => 1,
+            9..=16 => 2,
+            17..1024 if !software => 2,
+            _ => 4,
+        };
+        [(4, 4), (4, 2), (2, 4), (2, 2), (2, 1), (1, 4), (1, 2), (1, 1)]
             .map(|(lane_queries, lane_keys)| Self { vector, parts: head / vector, lane_queries, lane_keys })
             .into_iter()
             .find(|tile| tile.lane_queries <= most && tile.workgroup_bytes() <= 16 * 1024)
@@ -29,6 +37,20 @@ impl Tile {
         4 * (self.vector * (self.parts | 1) * (queries + keys) + queries * (keys + 1) + queries * 8)
     }
 
+    fn constants(self) -> [(&'static str, u32); 4] {
+        [
+            ("PARTS", self.parts),
+            ("LANE_QUERIES", self.lane_queries),
+            ("LANE_KEYS", self.lane_keys),
+            ("LANE_PARTS", self.parts.div_ceil(8)),
+        ]
+    }
+
+    /// The kernel's text with its loops over registers written out.
+    pub fn unroll(self, text: &str) -> String {
+        unroll(text, &self.constants())
+    }
+
     /// What stands in front of the kernel's text.
     pub fn preamble(self) -> String {
         let value = if self.vector == 4 {
@@ -36,13 +58,7 @@ impl Tile {
         } else {
             "alias Value = f32;\nfn product(a: Value, b: Value) -> f32 { return a * b; }\n"
         };
-        let Self { parts, lane_queries, lane_keys, .. } = self;
-        let constants = [
-            ("PARTS", parts),
-            ("LANE_QUERIES", lane_queries),
-            ("LANE_KEYS", lane_keys),
-            ("LANE_PARTS", parts.div_ceil(8)),
-        ];
+        let constants = self.constants();
         constants.iter().fold(value.to_owned(), |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
     }
 }
@@ -53,15 +69,16 @@ mod tests {
 
     #[test]
     fn tiles_fit_and_shrink_with_the_head() {
-        let lanes = |head, queries| Tile::choose(head, queries).map(|tile| (tile.lane_queries, tile.lane_keys));
+        let lanes = |head, queries| Tile::choose(head, queries, false).map(|tile| (tile.lane_queries, tile.lane_keys));
         assert_eq!(lanes(32, 64), Some((2, 4)));
         assert_eq!(lanes(64, 64), Some((2, 4)));
         assert_eq!(lanes(88, 64), Some((2, 2)));
         assert_eq!(lanes(128, 64), Some((2, 1)));
         assert_eq!(lanes(64, 8), Some((1, 4)));
+        assert_eq!(lanes(32, 4096), Some((4, 4)));
         for head in 1..=244 {
-            for queries in [1, 64] {
-                let tile = Tile::choose(head, queries).unwrap();
+            for (queries, software) in [(1, false), (64, false), (4096, false), (1, true), (64, true)] {
+                let tile = Tile::choose(head, queries, software).unwrap();
                 assert!(tile.workgroup_bytes() <= 16 * 1024);
                 assert_eq!(tile.parts * tile.vector, head);
             }

@@ -1,7 +1,7 @@
 //! Convolution as an implicit matrix multiplication over channels-last pictures.
 
 use super::reader::reader;
-use super::tile::tile;
+use super::tile::{row_access, tile};
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
@@ -114,16 +114,17 @@ impl PlanBuilder {
         }
         let y = self.tensor(output)?;
         let m = output.batch * output.positions();
-        let tile = tile(m, n, self.limits());
+        let tile = tile(m, n, self.limits(), self.software());
         let wide = first_channels.is_multiple_of(4) && second_channels.is_multiple_of(4);
-        let preamble = format!("const TILE_M = {}u;\nconst TILE_N = {}u;\n", tile.m, tile.n)
-            + &reader("x", 1, wide)
-            + &reader("second", 2, wide)
-            + &reader("affine", 3, wide);
+        let readers: String =
+            [("x", 1), ("second", 2), ("affine", 3)].map(|(name, binding)| reader(name, binding, wide)).concat();
+        let text = tile.unroll(WGSL);
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);
-            let dispatch = Dispatch::new("conv", "main", &[WGSL, WEIGHTS_WGSL, ACTIVATION_WGSL])
-                .preamble(preamble.clone())
+            let wide_rows = n.is_multiple_of(4) && first.is_multiple_of(4);
+            let ends = row_access(&[("bias", 5), ("residual", 6)], 7, wide_rows);
+            let dispatch = Dispatch::new("conv", "main", &[WEIGHTS_WGSL, ACTIVATION_WGSL])
+                .preamble(format!("{}{readers}{ends}{text}", tile.preamble()))
                 .constant("FORMAT", weight.layout.format as u32)
                 .constant("WIDE", wide)
                 .constant("HAS_SECOND", conv.second.is_some())
@@ -144,7 +145,11 @@ impl PlanBuilder {
             let Shape { height, width, .. } = x.shape;
             let words = [height, width, output.height, output.width, first_channels, second_channels];
             let dispatch = words.into_iter().fold(dispatch, Dispatch::u32);
-            let dispatch = dispatch.u32(conv.kernel).u32(conv.stride).u32(conv.padding);
+            let (pitch, first) = conv.residual.map_or((0, 0), |tensor| (tensor.pitch, tensor.first));
+            let words = [conv.kernel, conv.stride, conv.padding, pitch, first];
+            let dispatch = words.into_iter().fold(dispatch, Dispatch::u32);
+            // A part is read right only where it is a vector per batch entry.
+            let dispatch = if residual == 2 { dispatch.takes_parts() } else { dispatch };
             let flops = 2 * u64::from(m) * u64::from(outputs) * u64::from(k);
             let limit = self.limits().max_compute_workgroups_per_dimension;
             self.record(dispatch.workgroups(tile.workgroups(m, outputs), limit).flops(flops))?;

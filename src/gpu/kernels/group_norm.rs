@@ -18,6 +18,14 @@ pub struct GroupNorm<'a> {
 
 const WGSL: &str = include_str!("../../../shaders/group_norm.wgsl");
 
+/// Values of a group up to which one workgroup sums them all.
+const SMALL: u64 = 32 * 1024;
+/// Lanes of that workgroup. On a CPU that plays a GPU every further lane only waits longer at the barriers.
+const WHOLE_LANES: u32 = 256;
+const SOFTWARE_LANES: u32 = 16;
+/// Lanes of the workgroup that puts slices together.
+const FINISH_LANES: u32 = 64;
+
 /// Positions that one thread of the first dispatch sums, as long as that makes no more than [`MOST_SLICES`].
 const SLICE: u32 = 64;
 const MOST_SLICES: u32 = 1024;
@@ -53,34 +61,50 @@ impl PlanBuilder {
         }
         let weight = self.vector(norm.weight, channels)?;
         let bias = self.vector(norm.bias, channels)?;
-        let slices = slices(x.shape.positions());
-        let partials = self.tensor(Shape::image(batch, slices, channels, 2))?;
         let y = self.tensor(shape)?;
-        let params = |dispatch: Dispatch| {
-            let words = [batch, x.shape.positions(), first_channels, second_channels, norm.groups, slices];
-            words.into_iter().fold(dispatch, Dispatch::u32).f32(norm.eps)
+        let positions = x.shape.positions();
+        let (pitch, first) = norm.scale_shift.map_or((0, 0), |tensor| (tensor.pitch, tensor.first));
+        let dispatch = |name, entry, lanes: u32, slices: u32| {
+            let words = [batch, positions, first_channels, second_channels, norm.groups, slices];
+            let dispatch = Dispatch::new(name, entry, &[WGSL]).preamble(format!("const LANES = {lanes}u;\n"));
+            words.into_iter().fold(dispatch, Dispatch::u32).f32(norm.eps).u32(pitch).u32(first)
+        };
+        let finish = |dispatch: Dispatch| {
+            dispatch
+                .constant("HAS_SCALE_SHIFT", norm.scale_shift.is_some())
+                .takes_parts()
+                .weight(&weight, 0)
+                .weight(&bias, 0)
+                .read_or_empty(norm.scale_shift)
+                .write(y)
         };
         let limit = self.limits().max_compute_workgroups_per_dimension;
+        let groups = u64::from(batch) * u64::from(norm.groups);
+        let flops = 4 * (x.shape.values() + second.map_or(0, |second| second.shape.values()));
+        let of_group = u64::from(positions) * u64::from(channels / norm.groups);
+        if self.software() || of_group <= SMALL {
+            let lanes = if self.software() { SOFTWARE_LANES } else { WHOLE_LANES };
+            let read = dispatch("group_norm", "whole", lanes, 0)
+                .constant("HAS_SECOND", second.is_some())
+                .read(x)
+                .read_or_empty(second);
+            self.record(finish(read).workgroups(groups, limit).flops(flops))?;
+            return Ok(y);
+        }
+        let slices = slices(positions);
+        let partials = self.tensor(Shape::image(batch, slices, channels, 2))?;
         let threads = u64::from(batch) * u64::from(slices) * u64::from(channels);
         self.record(
-            params(Dispatch::new("group_norm_slices", "slices", &[WGSL]))
+            dispatch("group_norm_slices", "slices", FINISH_LANES, slices)
                 .constant("HAS_SECOND", second.is_some())
                 .read(x)
                 .read_or_empty(second)
                 .write(partials)
                 .workgroups(threads.div_ceil(64), limit)
-                .flops(4 * (x.shape.values() + second.map_or(0, |second| second.shape.values()))),
+                .flops(flops),
         )?;
-        self.record(
-            params(Dispatch::new("group_norm_finish", "finish", &[WGSL]))
-                .constant("HAS_SCALE_SHIFT", norm.scale_shift.is_some())
-                .read(partials)
-                .weight(&weight, 0)
-                .weight(&bias, 0)
-                .read_or_empty(norm.scale_shift)
-                .write(y)
-                .workgroups(u64::from(batch) * u64::from(norm.groups), limit),
-        )?;
+        let read = dispatch("group_norm_finish", "finish", FINISH_LANES, slices).read(partials).read_or_empty(None);
+        self.record(finish(read).workgroups(groups, limit))?;
         Ok(y)
     }
 }

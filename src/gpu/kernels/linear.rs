@@ -1,10 +1,12 @@
 //! Matrix multiplication with a weight: `y = (act(W · x + b) · gate + residual) · scale`.
 
 use super::reader::reader;
-use super::tile::tile;
+use super::tile::{row_access, tile};
+use super::unroll::unroll;
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
+use crate::gpu::weights::Weight;
 
 /// What [`PlanBuilder::linear`] does with its input.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +59,62 @@ impl PlanBuilder {
     /// # Errors
     /// A missing or misshapen weight, or tensors that do not fit.
     pub fn linear(&mut self, x: Tensor, linear: Linear<'_>) -> Result<Tensor, GpuError> {
-        let k = x.shape.channels;
         let n = self.weight_shape(linear.weight)?.first().copied().unwrap_or(1) as u32;
-        let weight = self.weight(linear.weight, n, k)?;
+        let weight = self.weight(linear.weight, n, x.shape.channels)?;
         let bias = linear.bias.map(|bias| self.vector(bias, n)).transpose()?;
+        self.layer(x, linear, &weight, bias.as_ref())
+    }
+
+    /// Several layers of one input, in one dispatch where their weights go together: the outputs are then parts of one
+    /// tensor. All that the layers may differ in is weight and bias; gates and residuals are not for them.
+    ///
+    /// # Errors
+    /// As [`Self::linear`].
+    pub fn linears(&mut self, x: Tensor, layers: &[Linear<'_>]) -> Result<Vec<Tensor>, GpuError> {
+        let mut outputs = Vec::new();
+        for layer in layers {
+            outputs.push(self.weight_shape(layer.weight)?.first().copied().unwrap_or(1) as u32);
+        }
+        let biases: Vec<&str> = layers.iter().filter_map(|layer| layer.bias).collect();
+        // Parts begin at a multiple of four values, so that they are read by fours.
+        let together =
+            outputs.iter().all(|n| n.is_multiple_of(4)) && (biases.is_empty() || biases.len() == layers.len());
+        let stacked = match layers {
+            [first, _, ..] if together => {
+                let names: Vec<&str> = layers.iter().map(|layer| layer.weight).collect();
+                self.stack(&names)?.map(|weight| (*first, weight))
+            }
+            _ => None,
+        };
+        let Some((first, weight)) = stacked else {
+            return layers.iter().map(|&layer| self.linear(x, layer)).collect();
+        };
+        let n = outputs.iter().sum();
+        if (weight.layout.rows, weight.layout.columns) != (n, x.shape.channels) {
+            let message = format!("the weights of {} do not take {} channels", weight.name, x.shape.channels);
+            return Err(GpuError::shape("linears", message));
+        }
+        let bias = if biases.is_empty() { None } else { self.stack(&biases)? };
+        let all = self.layer(x, first, &weight, bias.as_ref())?;
+        let mut end = 0;
+        Ok(outputs
+            .into_iter()
+            .map(|n| {
+                end += n;
+                all.part(end - n, n)
+            })
+            .collect())
+    }
+
+    /// A layer with its weight and bias found.
+    fn layer(
+        &mut self,
+        x: Tensor,
+        linear: Linear<'_>,
+        weight: &Weight,
+        bias: Option<&Weight>,
+    ) -> Result<Tensor, GpuError> {
+        let (k, n) = (x.shape.channels, weight.layout.rows);
         let shape = Shape { channels: n, ..x.shape };
         for (what, tensor) in [("gate", linear.gate), ("residual", linear.residual)] {
             if let Some(tensor) = tensor.filter(|tensor| tensor.shape != shape) {
@@ -73,18 +127,21 @@ impl PlanBuilder {
         }
         let y = self.tensor(shape)?;
         let m = x.shape.batch * x.shape.positions();
-        let tile = tile(m, n, self.limits());
+        let tile = tile(m, n, self.limits(), self.software());
         let readers = reader("x", 1, k.is_multiple_of(4)) + &reader("affine", 2, k.is_multiple_of(4));
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);
             let (dispatch, workgroups) = if m <= FEW {
-                let dispatch = Dispatch::new("linear_rows", "main", &[ROWS, STORE, WEIGHTS_WGSL, ACTIVATION_WGSL]);
-                let preamble = format!("const ROWS = {}u;\n{readers}", m.next_power_of_two());
-                (dispatch.preamble(preamble), u64::from(outputs.div_ceil(16)))
+                let rows = m.next_power_of_two();
+                let text = format!("const ROWS = {rows}u;\n{readers}{}", unroll(ROWS, &[("ROWS", rows)]));
+                let dispatch = Dispatch::new("linear_rows", "main", &[WEIGHTS_WGSL, ACTIVATION_WGSL]);
+                (dispatch.preamble(text), u64::from(outputs.div_ceil(16)))
             } else {
-                let dispatch = Dispatch::new("linear", "main", &[TILED, STORE, WEIGHTS_WGSL, ACTIVATION_WGSL]);
-                let preamble = format!("const TILE_M = {}u;\nconst TILE_N = {}u;\n{readers}", tile.m, tile.n);
-                (dispatch.preamble(preamble), tile.workgroups(m, outputs))
+                let wide = n.is_multiple_of(4) && first.is_multiple_of(4);
+                let ends = row_access(&[("bias", 4), ("gate", 5), ("residual", 6)], 7, wide);
+                let text = format!("{}{readers}{ends}{}", tile.preamble(), tile.unroll(TILED));
+                let dispatch = Dispatch::new("linear", "main", &[STORE, WEIGHTS_WGSL, ACTIVATION_WGSL]);
+                (dispatch.preamble(text), tile.workgroups(m, outputs))
             };
             let input_activation = linear.norm.map_or(linear.input_activation, |norm| norm.activation);
             let dispatch = dispatch
@@ -97,13 +154,13 @@ impl PlanBuilder {
                 .constant("ACTIVATION", linear.activation as u32)
                 .read(x)
                 .read_or_empty(linear.norm.map(|norm| norm.affine))
-                .weight(&weight, slab)
-                .weight_or_empty(bias.as_ref())
+                .weight(weight, slab)
+                .weight_or_empty(bias)
                 .read_or_empty(linear.gate)
                 .read_or_empty(linear.residual)
                 .write(y);
             let dispatch = [m, n, k, x.shape.positions(), first, outputs].into_iter().fold(dispatch, Dispatch::u32);
-            let dispatch = dispatch.weight_params(&weight, slab).f32(linear.scale);
+            let dispatch = dispatch.weight_params(weight, slab).f32(linear.scale);
             let flops = 2 * u64::from(m) * u64::from(outputs) * u64::from(k);
             let limit = self.limits().max_compute_workgroups_per_dimension;
             self.record(dispatch.workgroups(workgroups, limit).flops(flops))?;

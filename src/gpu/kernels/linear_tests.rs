@@ -165,3 +165,78 @@ fn what_does_not_fit_is_an_error() {
     let shape = Shape::tokens(1, 3, 8);
     assert!(matches!(run(&weights, &[(shape, &x)], |b, t| x_as_residual(b, t[0])), Err(GpuError::Shape { .. })));
 }
+
+/// Attention over queries, keys and values from one product, or from three.
+fn attended(b: &mut PlanBuilder, x: Tensor, together: bool) -> Result<Tensor, GpuError> {
+    let layers = ["q", "k", "v"].map(|name| Linear { bias: Some("bias"), ..Linear::new(name) });
+    let projected = if together {
+        b.linears(x, &layers)?
+    } else {
+        layers.iter().map(|&layer| b.linear(x, layer)).collect::<Result<_, _>>()?
+    };
+    let keys = [(projected[1], projected[2])];
+    b.attention(
+        projected[0],
+        crate::gpu::kernels::Attention { keys: &keys, heads: 2, scale: 0.5, bias: None, mask: None },
+    )
+}
+
+#[test]
+fn layers_of_one_input_are_one_product() {
+    // Many rows and few, a stack in slabs (F32), and a width that does not go together.
+    for (format, tokens, width) in [
+        (BlockFormat::F32, 19, 24),
+        (BlockFormat::Q8_0, 19, 24),
+        (BlockFormat::Q4_0, 3, 8),
+        (BlockFormat::F16, 10, 8),
+        (BlockFormat::F16, 10, 6),
+    ] {
+        let mut weights = TestWeights::new();
+        for name in ["q", "k", "v"] {
+            weights.random(name, &[width, 64], format);
+        }
+        weights.random("bias", &[width], BlockFormat::F32);
+        let x = values(1, 2 * tokens as usize * 64);
+        let inputs: [(Shape, &[f32]); 1] = [(Shape::tokens(2, tokens, 64), &x)];
+        let mut results = Vec::new();
+        for device in [device(), small_device(11 << 10)] {
+            let both = run_on(&device, &weights, &inputs, None, |b, x| {
+                Ok(vec![("one", attended(b, x[0], true)?), ("three", attended(b, x[0], false)?)])
+            });
+            results.extend(both.unwrap().into_values());
+        }
+        for result in &results[1..] {
+            assert_close(result, &results[0], 1e-6);
+        }
+    }
+}
+
+#[test]
+fn the_joint_product_saves_dispatches() {
+    let mut weights = TestWeights::new();
+    for name in ["q", "k", "v", "bias"] {
+        weights.random(name, if name == "bias" { &[8] } else { &[8, 64] }, BlockFormat::F32);
+    }
+    let dispatches = |together| {
+        let mut b = PlanBuilder::new(&weights.index(), &wgpu::Limits::default());
+        let x = b.input("x", Shape::tokens(1, 9, 64)).unwrap();
+        let y = attended(&mut b, x, together).unwrap();
+        b.output("y", y);
+        b.finish().unwrap().dispatches("step")
+    };
+    assert_eq!((dispatches(true), dispatches(false)), (2, 4));
+}
+
+#[test]
+fn a_part_is_refused_where_a_whole_tensor_is_needed() {
+    let mut weights = TestWeights::new();
+    for name in ["a", "b"] {
+        weights.random(name, &[64, 64], BlockFormat::F32);
+    }
+    let mut b = PlanBuilder::new(&weights.index(), &wgpu::Limits::default());
+    let x = b.input("x", Shape::tokens(1, 9, 64)).unwrap();
+    let parts = b.linears(x, &[Linear::new("a"), Linear::new("b")]).unwrap();
+    assert!(matches!(b.linear(parts[1], Linear::new("a")), Err(GpuError::Shape { op: "linear", .. })));
+    b.output("y", parts[0]);
+    assert!(matches!(b.finish(), Err(GpuError::Shape { op: "output", .. })));
+}

@@ -18,6 +18,7 @@ mod rms_norm;
 mod sampler_update;
 mod threshold;
 mod tile;
+mod unroll;
 
 pub use activation::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 pub use attention::Attention;

@@ -1,55 +1,105 @@
-//! Tile sizes of the matrix kernels: pure functions of shape and limits.
+//! Tile sizes of the matrix kernels: pure functions of the product's shape, the limits and the kind of adapter.
 
-/// Rows and outputs that one workgroup makes; each thread makes 4 × 4 of them.
+use super::reader::{reader, writer};
+use super::unroll::unroll;
+
+/// What one workgroup of a matrix kernel makes: a grid of threads, each with a tile in its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tile {
-    pub m: u32,
-    pub n: u32,
+    /// Rows (tokens, pixels) of a thread.
+    rows: u32,
+    /// Outputs of a thread: a multiple of 4.
+    outputs: u32,
+    /// Threads along the rows and along the outputs.
+    threads_m: u32,
+    threads_n: u32,
 }
 
 impl Tile {
-    /// Threads of the workgroup.
-    pub const fn threads(self) -> u32 {
-        self.m / 4 * (self.n / 4)
+    const fn new(rows: u32, outputs: u32, threads_m: u32, threads_n: u32) -> Self {
+        Self { rows, outputs, threads_m, threads_n }
     }
 
-    /// Bytes of workgroup memory: five vec4 per row and per output.
-    pub const fn bytes(self) -> u32 {
-        (self.m + self.n) * 5 * 16
+    /// Rows of a workgroup.
+    pub const fn m(self) -> u32 {
+        self.rows * self.threads_m
+    }
+
+    /// Outputs of a workgroup.
+    pub const fn n(self) -> u32 {
+        self.outputs * self.threads_n
+    }
+
+    /// Threads of the workgroup.
+    const fn threads(self) -> u32 {
+        self.threads_m * self.threads_n
+    }
+
+    /// Bytes of workgroup memory: five vec4 per row and per output, and where a row's window begins.
+    const fn bytes(self) -> u32 {
+        (self.m() + self.n()) * 5 * 16 + self.m() * 12
     }
 
     /// Workgroups for an `m` × `n` product.
     pub const fn workgroups(self, m: u32, n: u32) -> u64 {
-        m.div_ceil(self.m) as u64 * n.div_ceil(self.n) as u64
+        m.div_ceil(self.m()) as u64 * n.div_ceil(self.n()) as u64
+    }
+
+    /// Products that an `m` × `n` product needs, with those beyond its edges.
+    const fn work(self, m: u32, n: u32) -> u64 {
+        self.workgroups(m, n) * (self.m() * self.n()) as u64
+    }
+
+    fn fits(self, limits: &wgpu::Limits) -> bool {
+        self.threads() <= limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
+            && self.bytes() <= limits.max_compute_workgroup_storage_size
+    }
+
+    /// The constants in front of the kernel's text.
+    pub fn preamble(self) -> String {
+        let constants =
+            [("TILE_M", self.m()), ("TILE_N", self.n()), ("THREADS_M", self.threads_m), ("THREADS_N", self.threads_n)];
+        constants.iter().fold(String::new(), |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
+    }
+
+    /// The kernel's text with its loops over registers written out.
+    pub fn unroll(self, text: &str) -> String {
+        unroll(text, &[("ROWS", self.rows), ("QUADS", self.outputs / 4)])
     }
 }
 
-/// Workgroups below which smaller tiles are better than idle processors.
-const ENOUGH: u64 = 64;
+/// The tiles for GPUs, those with most products per load first.
+const GPU: [Tile; 7] = [
+    Tile::new(8, 8, 8, 8),
+    Tile::new(8, 8, 4, 8),
+    Tile::new(8, 4, 8, 8),
+    Tile::new(4, 8, 4, 8),
+    Tile::new(4, 4, 8, 8),
+    Tile::new(4, 4, 4, 8),
+    Tile::new(4, 4, 4, 4),
+];
 
-/// The tile for an `m` × `n` product: 64 × 64 where that fills the processors, less where the matrix is small.
-pub(super) fn tile(m: u32, n: u32, limits: &wgpu::Limits) -> Tile {
-    let fits = |tile: Tile| {
-        tile.threads() <= limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
-            && tile.bytes() <= limits.max_compute_workgroup_storage_size
-    };
-    let mut tile = Tile { m: 64, n: 64 };
-    while tile.m > 16 && m <= tile.m / 2 {
-        tile.m /= 2;
-    }
-    while tile.n > 16 && n <= tile.n / 2 {
-        tile.n /= 2;
-    }
-    while !fits(tile) || (tile.workgroups(m, n) < ENOUGH && tile.threads() > 64) {
-        if tile.m >= tile.n && tile.m > 16 {
-            tile.m /= 2;
-        } else if tile.n > 16 {
-            tile.n /= 2;
-        } else {
-            break;
-        }
-    }
-    tile
+/// The tiles for a CPU that plays a GPU. Measured on SwiftShader: what counts is the number of loads per product, each
+/// of which it does lane by lane; more threads to a workgroup only cost more at every barrier.
+const SOFTWARE: [Tile; 3] = [Tile::new(8, 8, 4, 4), Tile::new(4, 8, 4, 4), Tile::new(4, 4, 4, 4)];
+
+/// The tile for an `m` × `n` product: the first that wastes little beyond the edges and still fills the processors (a
+/// GPU has dozens, a CPU a few).
+pub(super) fn tile(m: u32, n: u32, limits: &wgpu::Limits, software: bool) -> Tile {
+    let (tiles, enough) = if software { (&SOFTWARE[..], 4) } else { (&GPU[..], 64) };
+    let least = tiles.iter().map(|tile| tile.work(m, n)).min().unwrap_or(0);
+    let fits = || tiles.iter().copied().filter(|tile| tile.fits(limits));
+    let economical = || fits().filter(|tile| tile.work(m, n) <= least + least / 4);
+    economical()
+        .find(|tile| tile.workgroups(m, n) >= enough)
+        .or_else(|| economical().max_by_key(|tile| tile.workgroups(m, n)))
+        .or_else(|| fits().last())
+        .unwrap_or(tiles[tiles.len() - 1])
+}
+
+/// How the matrix kernels finish a row of outputs: the readers of bias and summands and the writer of y.
+pub(super) fn row_access(inputs: &[(&str, u32)], y: u32, wide: bool) -> String {
+    inputs.iter().map(|&(name, binding)| reader(name, binding, wide)).collect::<String>() + &writer("y", y, wide)
 }
 
 #[cfg(test)]
@@ -58,32 +108,54 @@ mod tests {
 
     #[test]
     fn large_products_take_the_large_tile() {
-        assert_eq!(tile(4096, 512, &wgpu::Limits::default()), Tile { m: 64, n: 64 });
+        assert_eq!(tile(4096, 512, &wgpu::Limits::default(), false), GPU[0]);
     }
 
     #[test]
-    fn small_products_take_smaller_tiles() {
+    fn small_products_take_smaller_tiles_on_a_gpu() {
         let limits = wgpu::Limits::default();
-        assert_eq!(tile(40, 256, &limits).threads(), 64);
-        assert_eq!(tile(1 << 20, 12, &limits), Tile { m: 64, n: 16 });
-        assert_eq!(tile(9, 4096, &limits), Tile { m: 16, n: 64 });
+        let (gpu, cpu) = (tile(512, 64, &limits, false), tile(512, 64, &limits, true));
+        assert!(gpu.workgroups(512, 64) >= 64 && gpu.workgroups(512, 64) > cpu.workgroups(512, 64));
+        assert_eq!(cpu, SOFTWARE[0]);
+    }
+
+    #[test]
+    fn little_is_wasted_beyond_the_edges() {
+        let limits = wgpu::Limits::default();
+        for (m, n) in [(9, 4096), (40, 256), (77, 768), (1 << 20, 12), (33, 33), (200, 70)] {
+            for software in [false, true] {
+                let chosen = tile(m, n, &limits, software);
+                let tiles = if software { &SOFTWARE[..] } else { &GPU[..] };
+                let least = tiles.iter().map(|tile| tile.work(m, n)).min().unwrap();
+                assert!(chosen.work(m, n) <= least * 5 / 4, "{chosen:?} for {m} × {n}");
+            }
+        }
     }
 
     #[test]
     fn tiles_stay_within_the_limits() {
         let limits = wgpu::Limits {
-            max_compute_invocations_per_workgroup: 128,
+            max_compute_invocations_per_workgroup: 32,
             max_compute_workgroup_storage_size: 8192,
             ..Default::default()
         };
         for (m, n) in [(1, 1), (64, 64), (77, 4096), (65536, 3), (16384, 1280)] {
             for limits in [&limits, &wgpu::Limits::default()] {
-                let tile = tile(m, n, limits);
+                let tile = tile(m, n, limits, false);
                 assert!(tile.threads() <= limits.max_compute_invocations_per_workgroup);
                 assert!(tile.bytes() <= limits.max_compute_workgroup_storage_size);
-                assert!(tile.threads() >= 16 && tile.m.is_power_of_two() && tile.n.is_power_of_two());
-                assert!(tile.workgroups(m, n) * u64::from(tile.m) * u64::from(tile.n) >= u64::from(m) * u64::from(n));
+                assert!(tile.work(m, n) >= u64::from(m) * u64::from(n));
             }
+        }
+    }
+
+    #[test]
+    fn every_thread_loads_the_same() {
+        for tile in GPU.into_iter().chain(SOFTWARE) {
+            assert_eq!(tile.m() * 4 % tile.threads(), 0, "{tile:?}");
+            assert_eq!(tile.n() * 4 % tile.threads(), 0, "{tile:?}");
+            assert_eq!(tile.threads() % 4, 0);
+            assert_eq!(tile.outputs % 4, 0);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Records a network's operations; needs no device.
 
 use super::{Binding, Dispatch, PlanDescription, Shape, Tensor, lifetime};
-use crate::gpu::GpuError;
-use crate::gpu::weights::{Layout, Weight};
+use crate::gpu::weights::{Layout, Stack, Weight};
+use crate::gpu::{Device, GpuError};
 use crate::weights::WeightIndex;
 use std::collections::BTreeMap;
 
@@ -24,6 +24,7 @@ pub(super) struct Recorded {
 pub struct PlanBuilder {
     weights: WeightIndex,
     limits: wgpu::Limits,
+    software: bool,
     phases: Vec<&'static str>,
     phase: usize,
     recorded: Vec<Recorded>,
@@ -31,6 +32,7 @@ pub struct PlanBuilder {
     inputs: BTreeMap<String, Tensor>,
     outputs: BTreeMap<String, Tensor>,
     used: BTreeMap<String, Layout>,
+    stacks: Vec<Stack>,
 }
 
 impl PlanBuilder {
@@ -40,6 +42,7 @@ impl PlanBuilder {
         Self {
             weights: weights.clone(),
             limits: limits.clone(),
+            software: false,
             phases: Vec::new(),
             phase: 0,
             recorded: Vec::new(),
@@ -47,7 +50,13 @@ impl PlanBuilder {
             inputs: BTreeMap::new(),
             outputs: BTreeMap::new(),
             used: BTreeMap::new(),
+            stacks: Vec::new(),
         }
+    }
+
+    /// A builder for this device: its limits, and tiles for its kind.
+    pub fn for_device(weights: &WeightIndex, device: &Device) -> Self {
+        Self { software: device.info().software, ..Self::new(weights, device.limits()) }
     }
 
     /// Records into this phase from now on. Returns the phase before, to go back to.
@@ -88,6 +97,17 @@ impl PlanBuilder {
         &self.limits
     }
 
+    /// Chooses tiles for a CPU that plays a GPU, or for a GPU, whatever the device is.
+    #[cfg(test)]
+    pub(crate) const fn tile_for(&mut self, software: bool) {
+        self.software = software;
+    }
+
+    /// True when a CPU will do the work, which wants other tiles than a GPU.
+    pub(crate) const fn software(&self) -> bool {
+        self.software
+    }
+
     /// True when the weights file has this tensor.
     pub fn has_weight(&self, name: &str) -> bool {
         self.weights.contains(name)
@@ -122,7 +142,7 @@ impl PlanBuilder {
         }
         let id = self.shapes.len() as u32;
         self.shapes.push(shape);
-        Ok(Tensor { id, shape })
+        Ok(Tensor::whole(id, shape))
     }
 
     /// A weight with the given rows and columns.
@@ -167,6 +187,33 @@ impl PlanBuilder {
         Ok(weight)
     }
 
+    /// Weights of equal columns and format as one, their rows one behind the other; vectors become one longer vector.
+    /// None where they do not go together.
+    ///
+    /// # Errors
+    /// A weight is missing or is stored in a format that the kernels do not read.
+    pub(crate) fn stack(&mut self, members: &[&str]) -> Result<Option<Weight>, GpuError> {
+        let mut shapes = Vec::new();
+        for &name in members {
+            let known = self.weights.get(name);
+            shapes.push(known.ok_or_else(|| GpuError::MissingWeight { tensor: name.to_owned() })?);
+        }
+        let Some(&(first, format)) = shapes.first() else { return Ok(None) };
+        let alike =
+            |(shape, own): &(&[usize], _)| *own == format && shape.len() == first.len() && shape[1..] == first[1..];
+        if first.is_empty() || !shapes.iter().all(alike) {
+            return Ok(None);
+        }
+        let mut shape = first.to_vec();
+        shape[0] = shapes.iter().map(|(shape, _)| shape[0]).sum();
+        let stack = Stack::new(members);
+        let layout = Layout::new(&stack.name, &shape, format, self.binding_limit())?;
+        self.used.insert(stack.name.clone(), layout.clone());
+        let weight = Weight { name: stack.name.clone(), layout };
+        self.stacks.push(stack);
+        Ok(Some(weight))
+    }
+
     /// Appends a dispatch to the current phase.
     ///
     /// # Errors
@@ -184,6 +231,14 @@ impl PlanBuilder {
                 needed: storage.into(),
                 available: self.limits.max_storage_buffers_per_shader_stage.into(),
             });
+        }
+        let part = |binding: &Binding| match binding {
+            Binding::Read(tensor) => tensor.is_part() && !dispatch.takes_parts,
+            Binding::Write(tensor) | Binding::Update(tensor) => tensor.is_part(),
+            _ => false,
+        };
+        if dispatch.bindings.iter().any(part) {
+            return Err(GpuError::shape(dispatch.kernel.name, "a part of a tensor where only a whole one will do"));
         }
         for (index, binding) in dispatch.bindings.iter().enumerate() {
             let (Binding::Write(tensor) | Binding::Update(tensor)) = binding else { continue };
@@ -212,11 +267,14 @@ impl PlanBuilder {
     /// # Errors
     /// A tensor that is read before anything writes it.
     pub fn finish(self) -> Result<PlanDescription, GpuError> {
-        let Self { phases, mut recorded, shapes, inputs, outputs, used, limits, .. } = self;
+        let Self { phases, mut recorded, shapes, inputs, outputs, used, stacks, limits, .. } = self;
+        if let Some((name, _)) = inputs.iter().chain(&outputs).find(|(_, tensor)| tensor.is_part()) {
+            return Err(GpuError::shape("output", format!("{name} is a part of a tensor")));
+        }
         recorded.sort_by_key(|entry| entry.phase);
         let kept: Vec<u32> = inputs.values().chain(outputs.values()).map(|tensor| tensor.id).collect();
         let given: Vec<u32> = inputs.values().map(|tensor| tensor.id).collect();
         let assignment = lifetime::assign(&recorded, &shapes, &given, &kept)?;
-        Ok(PlanDescription::new(phases, recorded, shapes, inputs, outputs, used, assignment, &limits))
+        Ok(PlanDescription::new(phases, recorded, shapes, inputs, outputs, used, stacks, assignment, &limits))
     }
 }

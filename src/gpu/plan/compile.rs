@@ -143,7 +143,8 @@ impl Bound<'_> {
                 let place = self.description.assignment.of[tensor.id as usize];
                 let buffer = place.and_then(|place| self.buffers.get(place));
                 let buffer = buffer.ok_or_else(|| GpuError::shape("compile", "a tensor has no buffer"))?;
-                slice(buffer, 0, tensor.shape.bytes().next_multiple_of(16))
+                let whole = self.description.shapes[tensor.id as usize];
+                slice(buffer, 0, whole.bytes().next_multiple_of(16))
             }
             Binding::Weight { name, slab } => {
                 let buffer = self.weights.slab(name, *slab, self.description.used.get(name))?;

@@ -3,7 +3,9 @@
 use super::builder::Recorded;
 use super::lifetime::Assignment;
 use super::{Shape, StepParams, Tensor};
-use crate::gpu::weights::Layout;
+use crate::gpu::weights::{GpuWeights, Layout, Stack};
+use crate::gpu::{Device, GpuError};
+use crate::weights::Weights;
 use std::collections::BTreeMap;
 
 /// Called while a plan is compiled: pipelines ready, pipelines in all.
@@ -18,6 +20,7 @@ pub struct PlanDescription {
     pub(super) inputs: BTreeMap<String, Tensor>,
     pub(super) outputs: BTreeMap<String, Tensor>,
     pub(super) used: BTreeMap<String, Layout>,
+    pub(super) stacks: Vec<Stack>,
     pub(super) assignment: Assignment,
     /// Bytes between the parameters of two dispatches.
     pub(super) stride: u64,
@@ -32,11 +35,12 @@ impl PlanDescription {
         inputs: BTreeMap<String, Tensor>,
         outputs: BTreeMap<String, Tensor>,
         used: BTreeMap<String, Layout>,
+        stacks: Vec<Stack>,
         assignment: Assignment,
         limits: &wgpu::Limits,
     ) -> Self {
         let stride = u64::from(limits.min_uniform_buffer_offset_alignment.max(16));
-        Self { phases, recorded, shapes, inputs, outputs, used, assignment, stride }
+        Self { phases, recorded, shapes, inputs, outputs, used, stacks, assignment, stride }
     }
 
     /// The phases in their order.
@@ -78,14 +82,18 @@ impl PlanDescription {
         self.shapes.iter().map(|shape| shape.bytes()).sum()
     }
 
-    /// Names of the weights that the plan binds: what [`crate::gpu::GpuWeights::upload`] has to bring.
-    pub fn weights(&self) -> impl Iterator<Item = &str> {
-        self.used.keys().map(String::as_str)
-    }
-
-    /// True when the plan binds this weight.
+    /// True when the plan binds this weight of the file, by itself or in a stack.
     pub fn uses(&self, weight: &str) -> bool {
         self.used.contains_key(weight)
+            || self.stacks.iter().any(|stack| stack.members.iter().any(|name| name == weight))
+    }
+
+    /// Brings the weights that the plan binds onto the device.
+    ///
+    /// # Errors
+    /// As [`GpuWeights::upload`].
+    pub async fn upload(&self, device: &Device, weights: &mut Weights) -> Result<GpuWeights, GpuError> {
+        GpuWeights::upload(device, weights, &self.stacks, &|name| self.used.contains_key(name)).await
     }
 
     /// Bytes of the weights that the plan binds.

@@ -47,6 +47,8 @@ pub struct Dispatch {
     pub workgroups: [u32; 3],
     /// Floating-point operations, for statistics.
     pub flops: u64,
+    /// The kernel reads parts of tensors: it knows their pitch and first channel.
+    pub takes_parts: bool,
 }
 
 impl Dispatch {
@@ -58,6 +60,7 @@ impl Dispatch {
             params: Vec::new(),
             workgroups: [1; 3],
             flops: 0,
+            takes_parts: false,
         }
     }
 
@@ -133,6 +136,12 @@ impl Dispatch {
     /// Sets the number of workgroups, as one linear count split over two dimensions where it exceeds `limit`.
     pub fn workgroups(mut self, count: u64, limit: u32) -> Self {
         self.workgroups = split(count, limit);
+        self
+    }
+
+    /// Says that the kernel heeds the pitch and the first channel of what it reads.
+    pub fn takes_parts(mut self) -> Self {
+        self.takes_parts = true;
         self
     }
 

@@ -87,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn tensor(id: u32, shapes: &[Shape]) -> Tensor {
-        Tensor { id, shape: shapes[id as usize] }
+        Tensor::whole(id, shapes[id as usize])
     }
 
     /// Every tensor reads two earlier ones; dispatches belong to two phases.

@@ -42,9 +42,30 @@ impl Shape {
     }
 }
 
-/// A tensor of a plan under construction: a cheap handle.
+/// A tensor of a plan under construction: a cheap handle. It may be some of the channels of a wider one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tensor {
     pub(super) id: u32,
     pub shape: Shape,
+    /// Values from one position to the next: the channels of the whole tensor.
+    pub(crate) pitch: u32,
+    /// The channel of the whole tensor that is this one's first.
+    pub(crate) first: u32,
+}
+
+impl Tensor {
+    /// A whole tensor.
+    pub(super) const fn whole(id: u32, shape: Shape) -> Self {
+        Self { id, shape, pitch: shape.channels, first: 0 }
+    }
+
+    /// `count` of its channels, from `first` on. Few operations take such a part (those which say so to
+    /// [`Dispatch::takes_parts`](super::Dispatch::takes_parts)).
+    pub(crate) const fn part(self, first: u32, count: u32) -> Self {
+        Self { shape: Shape { channels: count, ..self.shape }, first: self.first + first, ..self }
+    }
+
+    pub(super) const fn is_part(self) -> bool {
+        self.pitch != self.shape.channels
+    }
 }

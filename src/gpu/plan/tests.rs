@@ -44,7 +44,7 @@ fn network(weights: &TestWeights, limits: &wgpu::Limits) -> Result<PlanDescripti
 async fn compiled(device: &Arc<Device>) -> Result<(PlanDescription, GpuWeights, Plan), GpuError> {
     let weights = weights();
     let description = network(&weights, device.limits())?;
-    let uploaded = GpuWeights::upload(device, &mut weights.open(), &|name| description.uses(name)).await?;
+    let uploaded = description.upload(device, &mut weights.open()).await?;
     let plan = description.compile(device, &uploaded, &mut |_, _| {}).await?;
     Ok((description, uploaded, plan))
 }
@@ -113,7 +113,7 @@ fn progress_counts_pipelines() {
     let description = network(&weights, device.limits()).unwrap();
     let mut seen = Vec::new();
     pollster::block_on(async {
-        let uploaded = GpuWeights::upload(&device, &mut weights.open(), &|_| true).await.unwrap();
+        let uploaded = GpuWeights::upload(&device, &mut weights.open(), &[], &|_| true).await.unwrap();
         description.compile(&device, &uploaded, &mut |done, all| seen.push((done, all))).await.unwrap();
     });
     let all = device.counters().pipelines as usize;
@@ -155,7 +155,7 @@ fn a_lost_device_is_an_error_everywhere() {
     lost(pollster::block_on(plan.read("y")).unwrap_err());
     lost(pollster::block_on(device.finished()).unwrap_err());
     lost(pollster::block_on(description.compile(&device, &uploaded, &mut |_, _| {})).unwrap_err());
-    lost(pollster::block_on(GpuWeights::upload(&device, &mut weights().open(), &|_| true)).unwrap_err());
+    lost(pollster::block_on(GpuWeights::upload(&device, &mut weights().open(), &[], &|_| true)).unwrap_err());
     // Another one takes over.
     let again = own_device();
     let (_, _weights, plan) = pollster::block_on(compiled(&again)).unwrap();
@@ -190,7 +190,7 @@ fn weights_of_another_file_are_refused() {
     let mut other = weights();
     other.random("norm2", &[4], BlockFormat::F32);
     pollster::block_on(async {
-        let some = GpuWeights::upload(&device, &mut other.open(), &|name| name != "conv_b").await.unwrap();
+        let some = GpuWeights::upload(&device, &mut other.open(), &[], &|name| name != "conv_b").await.unwrap();
         let error = description.compile(&device, &some, &mut |_, _| {}).await.unwrap_err();
         assert!(matches!(error, GpuError::MissingWeight { tensor } if tensor == "conv_b"));
         let mut other = TestWeights::new();
@@ -198,7 +198,7 @@ fn weights_of_another_file_are_refused() {
             other.random(name, &shape, BlockFormat::F16);
         }
         other.random("norm", &[16], BlockFormat::F32);
-        let wrong = GpuWeights::upload(&device, &mut other.open(), &|_| true).await.unwrap();
+        let wrong = GpuWeights::upload(&device, &mut other.open(), &[], &|_| true).await.unwrap();
         assert!(matches!(description.compile(&device, &wrong, &mut |_, _| {}).await, Err(GpuError::Shape { .. })));
     });
 }
@@ -227,7 +227,7 @@ fn a_tensor_too_large_to_bind_is_an_error() {
 fn a_dry_build_counts() {
     let description = network(&weights(), &wgpu::Limits::default()).unwrap();
     assert_eq!(description.phases(), ["prompt", "step"]);
-    assert_eq!((description.dispatches("prompt"), description.dispatches("step")), (1, 5));
+    assert_eq!((description.dispatches("prompt"), description.dispatches("step")), (1, 4));
     assert_eq!(description.kernels("step")["conv"], 3);
     assert_eq!(description.flops("prompt"), 2 * 16 * 32);
     assert!(description.buffers().iter().sum::<u64>() < description.unshared_bytes());

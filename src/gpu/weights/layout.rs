@@ -72,6 +72,8 @@ impl Layout {
         };
         let row_bytes = u64::from(row_words + scale_words) * 4;
         let slab_rows = (binding.saturating_sub(16) / row_bytes.max(1)).min(u64::from(rows.max(1))) as u32;
+        // Slabs begin at a multiple of four rows, so that four neighbouring outputs stay together.
+        let slab_rows = if slab_rows < rows && slab_rows > 4 { slab_rows / 4 * 4 } else { slab_rows };
         if slab_rows == 0 {
             return Err(GpuError::Limit {
                 what: format!("one row of tensor {name}"),

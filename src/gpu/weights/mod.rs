@@ -2,9 +2,11 @@
 
 mod layout;
 mod repack;
+mod stack;
 mod upload;
 
 pub use layout::{GpuFormat, Layout};
+pub use stack::Stack;
 pub use upload::GpuWeights;
 
 /// A weight as an operation under construction sees it.

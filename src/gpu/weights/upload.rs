@@ -1,7 +1,7 @@
 //! From a weights file to GPU buffers, piece by piece.
 
-use super::Layout;
 use super::repack::repack;
+use super::{Layout, Stack};
 use crate::gpu::device::Buffer;
 use crate::gpu::{Device, GpuError};
 use crate::weights::{Piece, Weights, WeightsError};
@@ -14,13 +14,25 @@ const FLUSH: u64 = 64 << 20;
 /// The weights of a network on one device.
 #[derive(Debug, Default)]
 pub struct GpuWeights {
-    tensors: BTreeMap<String, Uploaded>,
+    buffers: BTreeMap<String, Uploaded>,
 }
 
+/// The buffers of one weight, or of a stack.
 #[derive(Debug)]
 struct Uploaded {
     layout: Layout,
     slabs: Vec<Buffer>,
+}
+
+/// Where a tensor of the file goes.
+#[derive(Clone, Debug)]
+struct Place {
+    /// The weight or stack.
+    of: String,
+    /// Its first row there, or, of a vector, its first value.
+    first: u32,
+    /// The tensor by itself.
+    layout: Layout,
 }
 
 impl GpuWeights {
@@ -29,29 +41,34 @@ impl GpuWeights {
         Self::default()
     }
 
-    /// Uploads the tensors whose names are `wanted` (the plan's [`crate::gpu::plan::PlanDescription::uses`]). Only
-    /// pieces of the file are in memory at a time.
+    /// Uploads the tensors whose names are `wanted` and those of the `stacks`; a plan knows both
+    /// ([`crate::gpu::plan::PlanDescription::upload`]). Only pieces of the file are in memory at a time.
     ///
     /// # Errors
     /// Reading the file failed, a format that the kernels do not read, out of memory, or the device is lost.
     pub async fn upload(
         device: &Device,
         weights: &mut Weights,
+        stacks: &[Stack],
         wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Self, GpuError> {
         let mut uploaded = Self::default();
         let limit = device.limits().max_storage_buffer_binding_size.min(device.limits().max_buffer_size);
+        let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         for tensor in weights.tensors().iter().filter(|tensor| wanted(&tensor.name)) {
             let layout = Layout::new(&tensor.name, &tensor.shape, tensor.format, limit)?;
-            let sizes: Vec<u64> = (0..layout.slabs()).map(|slab| layout.slab_bytes(slab)).collect();
-            let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
-            let slabs = device.buffers(&tensor.name, &sizes, usage).await?;
-            uploaded.tensors.insert(tensor.name.clone(), Uploaded { layout, slabs });
+            let place = Place { of: tensor.name.clone(), first: 0, layout: layout.clone() };
+            places.entry(tensor.name.clone()).or_default().push(place);
+            uploaded.allocate(device, &tensor.name, layout).await?;
+        }
+        for stack in stacks {
+            let layout = place_stack(stack, weights, limit, &mut places)?;
+            uploaded.allocate(device, &stack.name, layout).await?;
         }
         let mut queued = 0;
         let mut failed = None;
         let mut visit = |piece: Piece<'_>| {
-            uploaded.write(device, piece, &mut queued).map_err(|error| match error {
+            uploaded.write(device, &places, piece, &mut queued).map_err(|error| match error {
                 GpuError::Weights(error) => error,
                 other => {
                     failed = Some(other);
@@ -59,7 +76,7 @@ impl GpuWeights {
                 }
             })
         };
-        let streamed = weights.stream_where(wanted, &mut visit).await;
+        let streamed = weights.stream_where(&|name| places.contains_key(name), &mut visit).await;
         match (failed, streamed) {
             (Some(error), _) => return Err(error),
             (None, result) => result?,
@@ -69,47 +86,64 @@ impl GpuWeights {
         Ok(uploaded)
     }
 
+    async fn allocate(&mut self, device: &Device, name: &str, layout: Layout) -> Result<(), GpuError> {
+        let sizes: Vec<u64> = (0..layout.slabs()).map(|slab| layout.slab_bytes(slab)).collect();
+        let slabs = device.buffers(name, &sizes, BufferUsages::STORAGE | BufferUsages::COPY_DST).await?;
+        self.buffers.insert(name.to_owned(), Uploaded { layout, slabs });
+        Ok(())
+    }
+
     /// Bytes on the device.
     pub fn bytes(&self) -> u64 {
-        self.tensors.values().map(|tensor| tensor.layout.bytes()).sum()
+        self.buffers.values().map(|uploaded| uploaded.layout.bytes()).sum()
     }
 
-    /// Names of the uploaded tensors.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
-    }
-
-    /// One slab of a tensor that must lie as `layout` says.
+    /// One slab of a weight or stack that must lie as `layout` says.
     pub(crate) fn slab(&self, name: &str, slab: usize, layout: Option<&Layout>) -> Result<&Buffer, GpuError> {
         let missing = || GpuError::MissingWeight { tensor: name.to_owned() };
-        let tensor = self.tensors.get(name).ok_or_else(missing)?;
-        if layout != Some(&tensor.layout) {
+        let uploaded = self.buffers.get(name).ok_or_else(missing)?;
+        if layout != Some(&uploaded.layout) {
             return Err(GpuError::shape("compile", format!("{name} was uploaded for other limits or another file")));
         }
-        tensor.slabs.get(slab).ok_or_else(missing)
+        uploaded.slabs.get(slab).ok_or_else(missing)
     }
 
-    fn write(&self, device: &Device, piece: Piece<'_>, queued: &mut u64) -> Result<(), GpuError> {
-        let Some(Uploaded { layout, slabs }) = self.tensors.get(&piece.tensor.name) else { return Ok(()) };
-        let packed = repack(layout, &piece)?;
-        for (index, buffer) in slabs.iter().enumerate() {
-            let (first, rows) = layout.slab(index);
-            let (from, to) =
-                (piece.first_row.max(first as usize), (piece.first_row + piece.rows).min((first + rows) as usize));
-            if from >= to {
+    fn write(
+        &self,
+        device: &Device,
+        places: &BTreeMap<String, Vec<Place>>,
+        piece: Piece<'_>,
+        queued: &mut u64,
+    ) -> Result<(), GpuError> {
+        for place in places.get(&piece.tensor.name).into_iter().flatten() {
+            let Some(Uploaded { layout, slabs }) = self.buffers.get(&place.of) else { continue };
+            let packed = repack(&place.layout, &piece)?;
+            if place.layout.columns != layout.columns {
+                // A vector in a longer one.
+                let words = &packed.quants[..place.layout.columns as usize];
+                device.write(&slabs[0], u64::from(place.first) * 4, bytemuck::cast_slice(words));
+                *queued += words.len() as u64 * 4;
                 continue;
             }
-            let mut plane = |words: &[u32], row_words: u32, offset: u32| {
-                if row_words > 0 {
-                    let row_words = row_words as usize;
-                    let here = &words[(from - piece.first_row) * row_words..(to - piece.first_row) * row_words];
-                    let offset = offset as u64 + ((from - first as usize) * row_words) as u64;
-                    device.write(buffer, offset * 4, bytemuck::cast_slice(here));
-                    *queued += here.len() as u64 * 4;
+            let start = place.first as usize + piece.first_row;
+            for (index, buffer) in slabs.iter().enumerate() {
+                let (first, rows) = layout.slab(index);
+                let (from, to) = (start.max(first as usize), (start + piece.rows).min((first + rows) as usize));
+                if from >= to {
+                    continue;
                 }
-            };
-            plane(&packed.quants, layout.row_words, 0);
-            plane(&packed.scales, layout.scale_words, layout.scales_offset(index));
+                let mut plane = |words: &[u32], row_words: u32, offset: u32| {
+                    if row_words > 0 {
+                        let row_words = row_words as usize;
+                        let here = &words[(from - start) * row_words..(to - start) * row_words];
+                        let offset = offset as u64 + ((from - first as usize) * row_words) as u64;
+                        device.write(buffer, offset * 4, bytemuck::cast_slice(here));
+                        *queued += here.len() as u64 * 4;
+                    }
+                };
+                plane(&packed.quants, layout.row_words, 0);
+                plane(&packed.scales, layout.scale_words, layout.scales_offset(index));
+            }
         }
         if *queued > FLUSH {
             *queued = 0;
@@ -117,4 +151,28 @@ impl GpuWeights {
         }
         device.check()
     }
+}
+
+/// The layout of a stack; notes where its members go.
+fn place_stack(
+    stack: &Stack,
+    weights: &Weights,
+    limit: u64,
+    places: &mut BTreeMap<String, Vec<Place>>,
+) -> Result<Layout, GpuError> {
+    let (mut shape, mut format, mut first) = (Vec::new(), None, 0);
+    for name in &stack.members {
+        let missing = || GpuError::MissingWeight { tensor: name.clone() };
+        let tensor = weights.tensors().iter().find(|tensor| tensor.name == *name).ok_or_else(missing)?;
+        let layout = Layout::new(name, &tensor.shape, tensor.format, limit)?;
+        places.entry(name.clone()).or_default().push(Place { of: stack.name.clone(), first: first as u32, layout });
+        first += tensor.shape.first().copied().unwrap_or(0);
+        shape = tensor.shape.clone();
+        format = Some(tensor.format);
+    }
+    let (Some(outer), Some(format)) = (shape.first_mut(), format) else {
+        return Err(GpuError::shape("upload", "a stack of no weights"));
+    };
+    *outer = first;
+    Layout::new(&stack.name, &shape, format, limit)
 }

@@ -41,7 +41,7 @@ impl GpuEncoder {
         expect_shape(&index, &bias, [config.relative_attention_num_buckets, config.num_heads])?;
         // A dry build says which tensors a plan binds; it is the same for every batch and length.
         let description = build(&index, device, &config, 1, 1)?;
-        let uploaded = GpuWeights::upload(device, &mut file, &|name| description.uses(name)).await?;
+        let uploaded = description.upload(device, &mut file).await?;
         let rows: Vec<u32> = (0..config.relative_attention_num_buckets as u32).collect();
         let relative_bias = file.read_rows(&bias, &rows).await?;
         let device = Arc::clone(device);
@@ -96,7 +96,7 @@ fn build(
     batch: u32,
     tokens: u32,
 ) -> Result<crate::gpu::plan::PlanDescription, GpuError> {
-    let mut builder = PlanBuilder::new(index, device.limits());
+    let mut builder = PlanBuilder::for_device(index, device);
     plan::build(&mut builder, config, batch, tokens)?;
     builder.finish()
 }

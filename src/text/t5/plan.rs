@@ -67,11 +67,13 @@ fn attention(
 ) -> Result<Tensor, GpuError> {
     let x = norm(b, config, hidden, &format!("{layer}.layer_norm"))?;
     let (outer, inner) = (config.d_model, config.inner_dim());
-    let projection = |b: &mut PlanBuilder, part: &str| {
-        let weight = weight(b, &format!("{layer}.SelfAttention.{part}"), inner, outer)?;
-        b.linear(x, Linear::new(&weight))
-    };
-    let (q, k, v) = (projection(b, "q")?, projection(b, "k")?, projection(b, "v")?);
+    let mut names = Vec::new();
+    for part in ["q", "k", "v"] {
+        names.push(weight(b, &format!("{layer}.SelfAttention.{part}"), inner, outer)?);
+    }
+    let layers: Vec<_> = names.iter().map(|name| Linear::new(name)).collect();
+    let projected = b.linears(x, &layers)?;
+    let (q, k, v) = (projected[0], projected[1], projected[2]);
     let heads = config.num_heads as u32;
     let Scores { mask, bias } = scores;
     // T5 folds the usual 1/√d into its initial weights.

@@ -33,10 +33,8 @@ pub(super) fn text_keys(
             (text, Some(Norm { affine, activation: Activation::None }))
         }
     };
-    Ok(TextKeys {
-        keys: project(b, &names.child("add_k_proj"), text, norm, None)?,
-        values: project(b, &names.child("add_v_proj"), text, norm, None)?,
-    })
+    let projected = project(b, names, &["add_k_proj", "add_v_proj"], text, norm)?;
+    Ok(TextKeys { keys: projected[0], values: projected[1] })
 }
 
 /// `x + to_out(attention(norm(x)))`
@@ -60,10 +58,12 @@ pub(super) fn record(
         },
     )?;
     let norm = Some(Norm { affine, activation: Activation::None });
-    let query = project(b, &names.child("to_q"), x, norm, None)?;
+    // Query and, unless the layer sees the text alone, the image's own keys and values.
+    let layers: &[&str] = if options.text_only { &["to_q"] } else { &["to_q", "to_k", "to_v"] };
+    let projected = project(b, names, layers, x, norm)?;
     let mut keys = vec![(text.keys, text.values)];
-    if !options.text_only {
-        keys.push((project(b, &names.child("to_k"), x, norm, None)?, project(b, &names.child("to_v"), x, norm, None)?));
+    if let [_, own_keys, own_values] = projected[..] {
+        keys.push((own_keys, own_values));
     }
     let head_dim = (options.channels / options.heads) as f32;
     let attention = kernels::Attention {
@@ -73,16 +73,22 @@ pub(super) fn record(
         bias: None,
         mask: None,
     };
-    let attended = b.attention(query, attention)?;
-    project(b, &names.child("to_out.0"), attended, None, Some(x))
+    let attended = b.attention(projected[0], attention)?;
+    let out = names.child("to_out.0");
+    b.linear(attended, Linear { bias: Some(&out.of("bias")), residual: Some(x), ..Linear::new(&out.of("weight")) })
 }
 
+/// Layers of one input, in one dispatch if possible.
 fn project(
     b: &mut PlanBuilder,
     names: &Names,
+    layers: &[&str],
     x: Tensor,
     norm: Option<Norm>,
-    residual: Option<Tensor>,
-) -> Result<Tensor, GpuError> {
-    b.linear(x, Linear { bias: Some(&names.of("bias")), norm, residual, ..Linear::new(&names.of("weight")) })
+) -> Result<Vec<Tensor>, GpuError> {
+    let named: Vec<(String, String)> =
+        layers.iter().map(|layer| names.child(layer)).map(|layer| (layer.of("weight"), layer.of("bias"))).collect();
+    let layers: Vec<Linear<'_>> =
+        named.iter().map(|(weight, bias)| Linear { bias: Some(bias), norm, ..Linear::new(weight) }).collect();
+    b.linears(x, &layers)
 }

@@ -9,14 +9,16 @@ mod attention;
 mod names;
 mod resnet;
 mod text;
+mod time;
 
 use super::architecture::{Activation, Architecture, Block};
 use super::{UNetConfig, UNetError};
 use crate::gpu::GpuError;
-use crate::gpu::kernels::{self, Conv, GroupNorm, Linear, Norm};
+use crate::gpu::kernels::{self, Conv, GroupNorm, Norm};
 use crate::gpu::plan::{PlanBuilder, Shape, Tensor};
 use attention::TextKeys;
 use names::Names;
+use time::Times;
 
 /// Records a U-Net that reads the packed picture `x` and returns its prediction, both channels-last with channel
 /// c·p² + i·p + j of a p × p patch (see [`PlanBuilder::pack`]).
@@ -51,7 +53,8 @@ pub fn build(b: &mut PlanBuilder, config: &UNetConfig, x: Tensor, tokens: u32) -
     b.phase("prompt");
     let text = text::record(b, &architecture, batch, tokens)?;
     b.phase("step");
-    let network = Network { time: time(b, &architecture, batch, text.embedding)?, architecture };
+    let times = time::record(b, &architecture, batch, text.embedding)?;
+    let network = Network { architecture, times };
     network.record(b, x, &text.keys)
 }
 
@@ -72,34 +75,10 @@ fn optional_kernel(activation: Option<Activation>) -> kernels::Activation {
     activation.map_or(kernels::Activation::None, kernel)
 }
 
-/// The sum of all embeddings, before the activation that the configuration may put behind it.
-fn time(b: &mut PlanBuilder, network: &Architecture, batch: u32, others: Option<Tensor>) -> Result<Tensor, GpuError> {
-    let sinusoids = b.input("timestep_embedding", Shape::vector(batch, network.base_channels as u32))?;
-    let names = Names::new("time_embedding");
-    let hidden = b.linear(
-        sinusoids,
-        Linear {
-            bias: Some(&names.of("linear_1.bias")),
-            activation: kernel(network.activation),
-            ..Linear::new(&names.of("linear_1.weight"))
-        },
-    )?;
-    b.linear(
-        hidden,
-        Linear {
-            bias: Some(&names.of("linear_2.bias")),
-            activation: optional_kernel(network.time_post_activation),
-            residual: others,
-            ..Linear::new(&names.of("linear_2.weight"))
-        },
-    )
-}
-
 /// What every block needs.
 struct Network {
     architecture: Architecture,
-    /// The sum of all embeddings, `[B, time_channels]`.
-    time: Tensor,
+    times: Times,
 }
 
 impl Network {

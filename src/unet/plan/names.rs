@@ -8,6 +8,11 @@ impl Names {
         Self(path.into())
     }
 
+    /// The module's path.
+    pub fn path(&self) -> &str {
+        &self.0
+    }
+
     pub fn child(&self, path: &str) -> Self {
         Self(self.of(path))
     }

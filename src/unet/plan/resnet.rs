@@ -1,9 +1,9 @@
 //! A residual block: two norms, two convolutions, the time projection, and what changes the size or the channels.
 
 use super::names::Names;
-use super::{Network, kernel, optional_kernel};
+use super::{Network, kernel};
 use crate::gpu::GpuError;
-use crate::gpu::kernels::{Conv, GroupNorm, Linear, Norm, Resample};
+use crate::gpu::kernels::{Conv, GroupNorm, Norm, Resample};
 use crate::gpu::plan::{PlanBuilder, Tensor};
 use crate::unet::architecture::{self, Resnet};
 
@@ -16,7 +16,7 @@ impl Network {
         x: Tensor,
         skip: Option<Tensor>,
     ) -> Result<Tensor, GpuError> {
-        let time = self.project_time(b, names, options)?;
+        let time = self.times.of(names.path())?;
         let norm = norm(b, &names.child("norm1"), options, (x, skip), None)?;
         let conv1 = names.child("conv1");
         // Without scale and shift the time embedding is a summand per channel.
@@ -47,23 +47,6 @@ impl Network {
                 scale: (1.0 / options.scale_factor) as f32,
                 ..Conv::new(&conv2.of("weight"), 3)
             },
-        )
-    }
-
-    /// The time embedding as the block takes it, `[B, 2 · out]` or `[B, out]`.
-    fn project_time(&self, b: &mut PlanBuilder, names: &Names, options: &Resnet) -> Result<Tensor, GpuError> {
-        let input_activation = match (self.architecture.embedding_activation, options.skip_time_act) {
-            (once, true) => optional_kernel(once),
-            (None, false) => kernel(options.activation),
-            (Some(_), false) => {
-                let what = "the U-Net option time_embedding_act_fn without resnet_skip_time_act".to_owned();
-                return Err(GpuError::Unsupported { what });
-            }
-        };
-        let names = names.child("time_emb_proj");
-        b.linear(
-            self.time,
-            Linear { bias: Some(&names.of("bias")), input_activation, ..Linear::new(&names.of("weight")) },
         )
     }
 
