@@ -1,5 +1,6 @@
 //! Group normalisation (Wu and He 2018) as statistics only: other operations apply them while they load.
 
+use super::norm_lanes::SOFTWARE_LANES;
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
 
@@ -20,9 +21,8 @@ const WGSL: &str = include_str!("../../../shaders/group_norm.wgsl");
 
 /// Values of a group up to which one workgroup sums them all.
 const SMALL: u64 = 32 * 1024;
-/// Lanes of that workgroup. On a CPU that plays a GPU every further lane only waits longer at the barriers.
+/// Lanes of that workgroup.
 const WHOLE_LANES: u32 = 256;
-const SOFTWARE_LANES: u32 = 16;
 /// Lanes of the workgroup that puts slices together.
 const FINISH_LANES: u32 = 64;
 

@@ -17,7 +17,7 @@ impl PlanBuilder {
         let bias = self.vector(bias, channels)?;
         let y = self.tensor(x.shape)?;
         let dispatch = Dispatch::new("layer_norm", "main", &[include_str!("../../../shaders/layer_norm.wgsl")])
-            .constant("LANES", lanes(channels))
+            .constant("LANES", lanes(channels, self.software()))
             .u32(rows)
             .u32(channels)
             .f32(eps)

@@ -15,7 +15,7 @@ impl PlanBuilder {
         let weight = self.vector(weight, channels)?;
         let y = self.tensor(x.shape)?;
         let dispatch = Dispatch::new("rms_norm", "main", &[include_str!("../../../shaders/rms_norm.wgsl")])
-            .constant("LANES", lanes(channels))
+            .constant("LANES", lanes(channels, self.software()))
             .u32(rows)
             .u32(channels)
             .f32(eps)
