@@ -4,8 +4,8 @@
 mod unet;
 
 use burn::tensor::Device as CpuDevice;
+use imagen_web::gpu::Device;
 use imagen_web::gpu::plan::{PlanBuilder, Shape};
-use imagen_web::gpu::{Device, GpuWeights};
 use imagen_web::unet::{plan, sinusoidal};
 use imagen_web::weights::{BlockFormat, WeightIndex};
 use std::sync::{Arc, LazyLock};

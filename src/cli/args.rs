@@ -1,6 +1,7 @@
 //! The command line, as clap reads it.
 
 use super::per_stage::{GuidanceOption, SamplerOption, StepsOption, ThresholdOption};
+use crate::weights::BlockFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -26,6 +27,8 @@ pub enum Command {
     Convert(Convert),
     /// Show what is in a model's folder, a GGUF file or a PNG made by this program.
     Inspect(Inspect),
+    /// Time the tiles of the matrix kernels on this machine's GPU, for `src/gpu/kernels/tile.rs`.
+    Tune(Tune),
 }
 
 /// Where the networks run.
@@ -163,4 +166,40 @@ pub struct Inspect {
     /// List every tensor.
     #[arg(long)]
     pub tensors: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Tune {
+    /// The weights' format.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: TuneFormat,
+    /// Runs of each tile, of which the fastest counts.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub runs: u16,
+    /// How many products to measure, the small ones first.
+    #[arg(long, default_value_t = 9, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub products: u8,
+}
+
+/// Formats of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TuneFormat {
+    F32,
+    F16,
+    #[default]
+    #[value(name = "q8_0")]
+    Q8,
+    #[value(name = "q4_0")]
+    Q4,
+}
+
+impl From<TuneFormat> for BlockFormat {
+    fn from(format: TuneFormat) -> Self {
+        match format {
+            TuneFormat::F32 => Self::F32,
+            TuneFormat::F16 => Self::F16,
+            TuneFormat::Q8 => Self::Q8_0,
+            TuneFormat::Q4 => Self::Q4_0,
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod model;
 mod per_stage;
 mod progress;
 mod save;
+mod tune;
 
 pub use args::{Arguments, Command};
 pub use exit::{Exit, Failure};
@@ -26,6 +27,7 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Encode(command) => encode::run(&command, json),
         Command::Convert(command) => convert::run(&command, json),
         Command::Inspect(command) => inspect::run(&command, json),
+        Command::Tune(command) => tune::run(&command, json),
     };
     exit::report(result, json)
 }

@@ -4,9 +4,10 @@ use super::args::{DeviceChoice, Setup};
 use super::exit::Failure;
 use super::interrupt;
 use crate::cascade::{Cascade, Directory};
-use crate::gpu::{Backend, Device, DeviceOptions};
+use crate::gpu::{Backend, Device, DeviceOptions, GpuError};
 use pollster::block_on;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a model lies when nobody says so, below the working directory or the program's own.
 const USUAL: &str = "models/storybook";
@@ -61,14 +62,25 @@ pub(super) fn open(setup: &Setup, quiet: bool) -> Result<Opened, Failure> {
     Ok(Opened { cascade, device })
 }
 
+fn request() -> Result<Arc<Device>, GpuError> {
+    block_on(Device::request(DeviceOptions::default()))
+}
+
+fn describe(device: &Device) -> String {
+    let info = device.info();
+    let kind = if info.software { "software adapter, the CPU does its work" } else { "GPU" };
+    format!("{} ({kind}, {})", info.name, info.api)
+}
+
+/// A GPU, a software adapter included, and what it is in words.
+pub(super) fn gpu() -> Result<(Arc<Device>, String), Failure> {
+    let device = request().map_err(Failure::new)?;
+    let words = describe(&device);
+    Ok((device, words))
+}
+
 /// The backend of a choice, and what it is in words.
 fn choose(choice: DeviceChoice) -> Result<(Backend, String), Failure> {
-    let request = || block_on(Device::request(DeviceOptions::default()));
-    let describe = |device: &Device| {
-        let info = device.info();
-        let kind = if info.software { "software adapter, the CPU does its work" } else { "GPU" };
-        format!("{} ({kind}, {})", info.name, info.api)
-    };
     match choice {
         DeviceChoice::Cpu => Ok((Backend::Cpu, "CPU".to_owned())),
         DeviceChoice::Gpu => {

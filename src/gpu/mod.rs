@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod plan;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tune;
 mod weights;
 
 pub use backend::Backend;

@@ -68,3 +68,13 @@ fn json_is_one_object_per_line() {
     assert_eq!((&result["event"], &result["device"]), (&Value::from("result"), &Value::from("CPU")));
     assert_eq!(result["files"][0]["path"], "out.png");
 }
+
+#[test]
+fn tiles_are_timed() {
+    let program = Program::new();
+    let lines = program.succeed(&["tune", "--json", "--products", "1", "--runs", "1", "--format", "f16"]);
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| line["ms"].as_f64().unwrap() > 0.0));
+    assert_eq!(lines.iter().filter(|line| line["chosen"] == true).count(), 1);
+    assert!(program.succeed(&["tune", "--products", "1", "--runs", "1"]).contains("3×3 convolution"));
+}

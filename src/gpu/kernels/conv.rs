@@ -1,7 +1,7 @@
 //! Convolution as an implicit matrix multiplication over channels-last pictures.
 
 use super::reader::reader;
-use super::tile::{row_access, tile};
+use super::tile::row_access;
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
@@ -114,7 +114,7 @@ impl PlanBuilder {
         }
         let y = self.tensor(output)?;
         let m = output.batch * output.positions();
-        let tile = tile(m, n, self.limits(), self.software());
+        let tile = self.tile(m, n);
         let wide = first_channels.is_multiple_of(4) && second_channels.is_multiple_of(4);
         let readers: String =
             [("x", 1), ("second", 2), ("affine", 3)].map(|(name, binding)| reader(name, binding, wide)).concat();

@@ -1,7 +1,7 @@
 //! Matrix multiplication with a weight: `y = (act(W · x + b) · gate + residual) · scale`.
 
 use super::reader::reader;
-use super::tile::{row_access, tile};
+use super::tile::row_access;
 use super::unroll::unroll;
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
@@ -127,7 +127,7 @@ impl PlanBuilder {
         }
         let y = self.tensor(shape)?;
         let m = x.shape.batch * x.shape.positions();
-        let tile = tile(m, n, self.limits(), self.software());
+        let tile = self.tile(m, n);
         let readers = reader("x", 1, k.is_multiple_of(4)) + &reader("affine", 2, k.is_multiple_of(4));
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);

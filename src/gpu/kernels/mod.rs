@@ -27,6 +27,8 @@ pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use resample::Resample;
 pub use sampler_update::SamplerUpdate;
+pub(crate) use tile::tile;
+pub use tile::{Tile, tiles};
 
 #[cfg(test)]
 mod wgsl_tests;

@@ -5,7 +5,7 @@ use super::unroll::unroll;
 
 /// What one workgroup of a matrix kernel makes: a grid of threads, each with a tile in its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tile {
+pub struct Tile {
     /// Rows (tokens, pixels) of a thread.
     rows: u32,
     /// Outputs of a thread: a multiple of 4.
@@ -21,12 +21,12 @@ impl Tile {
     }
 
     /// Rows of a workgroup.
-    pub const fn m(self) -> u32 {
+    pub(super) const fn m(self) -> u32 {
         self.rows * self.threads_m
     }
 
     /// Outputs of a workgroup.
-    pub const fn n(self) -> u32 {
+    pub(super) const fn n(self) -> u32 {
         self.outputs * self.threads_n
     }
 
@@ -41,7 +41,7 @@ impl Tile {
     }
 
     /// Workgroups for an `m` × `n` product.
-    pub const fn workgroups(self, m: u32, n: u32) -> u64 {
+    pub(super) const fn workgroups(self, m: u32, n: u32) -> u64 {
         m.div_ceil(self.m()) as u64 * n.div_ceil(self.n()) as u64
     }
 
@@ -50,20 +50,21 @@ impl Tile {
         self.workgroups(m, n) * (self.m() * self.n()) as u64
     }
 
-    fn fits(self, limits: &wgpu::Limits) -> bool {
+    /// True where a device with these limits can run it.
+    pub(crate) fn fits(self, limits: &wgpu::Limits) -> bool {
         self.threads() <= limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
             && self.bytes() <= limits.max_compute_workgroup_storage_size
     }
 
     /// The constants in front of the kernel's text.
-    pub fn preamble(self) -> String {
+    pub(super) fn preamble(self) -> String {
         let constants =
             [("TILE_M", self.m()), ("TILE_N", self.n()), ("THREADS_M", self.threads_m), ("THREADS_N", self.threads_n)];
         constants.iter().fold(String::new(), |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
     }
 
     /// The kernel's text with its loops over registers written out.
-    pub fn unroll(self, text: &str) -> String {
+    pub(super) fn unroll(self, text: &str) -> String {
         unroll(text, &[("ROWS", self.rows), ("QUADS", self.outputs / 4)])
     }
 }
@@ -79,17 +80,37 @@ const GPU: [Tile; 7] = [
     Tile::new(4, 4, 4, 4),
 ];
 
-/// The tiles for a CPU that plays a GPU. Measured on SwiftShader: what counts is the number of loads per product, each
+/// The tiles for a CPU that plays a GPU. Measured on SwiftShader (`imagen tune`): what counts is the number of loads per product, each
 /// of which it does lane by lane; more threads to a workgroup only cost more at every barrier. Five threads along the
 /// rows fit the 77 and the 40 tokens of text encoders.
-const SOFTWARE: [Tile; 4] =
-    [Tile::new(8, 8, 4, 4), Tile::new(8, 8, 5, 4), Tile::new(4, 8, 4, 4), Tile::new(4, 4, 4, 4)];
+const SOFTWARE: [Tile; 7] = [
+    Tile::new(8, 8, 4, 8),
+    Tile::new(8, 8, 5, 8),
+    Tile::new(16, 8, 4, 4),
+    Tile::new(8, 8, 4, 4),
+    Tile::new(8, 8, 5, 4),
+    Tile::new(4, 8, 4, 4),
+    Tile::new(4, 4, 4, 4),
+];
 
 /// The same for wide layers, whose time is worth a longer compilation.
 const SOFTWARE_WIDE: [Tile; 2] = [Tile::new(16, 8, 4, 4), Tile::new(16, 8, 5, 4)];
 
+/// All tiles, for measuring them.
+pub fn tiles() -> impl Iterator<Item = Tile> {
+    let software = SOFTWARE.into_iter().chain(SOFTWARE_WIDE);
+    GPU.into_iter().chain(software.filter(|tile| !GPU.contains(tile)))
+}
+
+impl std::fmt::Display for Tile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rows, outputs, threads_m, threads_n } = self;
+        f.pad(&format!("{rows}×{outputs} in {threads_m}×{threads_n}"))
+    }
+}
+
 /// The tile for an `m` × `n` product.
-pub(super) fn tile(m: u32, n: u32, limits: &wgpu::Limits, software: bool) -> Tile {
+pub(crate) fn tile(m: u32, n: u32, limits: &wgpu::Limits, software: bool) -> Tile {
     if software { for_software(m, n, limits) } else { for_gpu(m, n, limits) }
 }
 
@@ -150,7 +171,7 @@ mod tests {
     fn a_prompt_fits_its_tile() {
         let limits = wgpu::Limits::default();
         let rows = |m, n| tile(m, n, &limits, true).m();
-        assert_eq!((rows(77, 2048), rows(154, 768), rows(40, 192), rows(2048, 32), rows(12, 8)), (80, 80, 40, 32, 16));
+        assert_eq!((rows(77, 2048), rows(154, 768), rows(40, 192), rows(2048, 32), rows(12, 8)), (80, 80, 40, 64, 16));
     }
 
     #[test]

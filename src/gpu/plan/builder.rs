@@ -1,6 +1,7 @@
 //! Records a network's operations; needs no device.
 
 use super::{Binding, Dispatch, PlanDescription, Shape, Tensor, lifetime};
+use crate::gpu::kernels::{Tile, tile};
 use crate::gpu::weights::{Layout, Stack, Weight};
 use crate::gpu::{Device, GpuError};
 use crate::weights::WeightIndex;
@@ -25,6 +26,7 @@ pub struct PlanBuilder {
     weights: WeightIndex,
     limits: wgpu::Limits,
     software: bool,
+    tile: Option<Tile>,
     phases: Vec<&'static str>,
     phase: usize,
     recorded: Vec<Recorded>,
@@ -43,6 +45,7 @@ impl PlanBuilder {
             weights: weights.clone(),
             limits: limits.clone(),
             software: false,
+            tile: None,
             phases: Vec::new(),
             phase: 0,
             recorded: Vec::new(),
@@ -95,6 +98,16 @@ impl PlanBuilder {
     /// The device limits that the plan is built for.
     pub const fn limits(&self) -> &wgpu::Limits {
         &self.limits
+    }
+
+    /// Takes this tile for all matrix kernels, instead of choosing one for each product.
+    pub const fn force_tile(&mut self, tile: Tile) {
+        self.tile = Some(tile);
+    }
+
+    /// The tile of the matrix kernels for an `m` × `n` product.
+    pub(crate) fn tile(&self, m: u32, n: u32) -> Tile {
+        self.tile.unwrap_or_else(|| tile(m, n, &self.limits, self.software))
     }
 
     /// Chooses tiles for a CPU that plays a GPU, or for a GPU, whatever the device is.
