@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// How a device is requested.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
-    /// Request exactly WebGPU's default limits even where the adapter has more.
+    /// Request exactly WebGPU's default limits and no feature, even where the adapter has more.
     pub default_limits: bool,
     /// Request exactly these limits instead (a test of how a network is cut up for a smaller device).
     pub limits: Option<wgpu::Limits>,
@@ -76,6 +76,16 @@ impl Device {
     /// The limits that the device was granted.
     pub const fn limits(&self) -> &wgpu::Limits {
         &self.limits
+    }
+
+    /// True where the device has timestamp queries, so that a profile can tell what each dispatch took.
+    pub fn has_timestamps(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// Nanoseconds of one tick of a timestamp.
+    pub(crate) fn timestamp_period(&self) -> f32 {
+        self.queue.get_timestamp_period()
     }
 
     /// Why the device is gone, if it is.

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicI64;
 
 impl Device {
     /// The fastest adapter's device. With `default_limits` unset, larger buffers and bindings and more workgroup
-    /// memory are requested where the adapter has them; no optional feature is.
+    /// memory are requested where the adapter has them, and timestamp queries, which only profiles use; no other
+    /// optional feature is.
     ///
     /// # Errors
     /// [`GpuError::NoAdapter`] or [`GpuError::NoDevice`].
@@ -27,9 +28,13 @@ impl Device {
         if !options.default_limits && options.limits.is_none() {
             raise(&mut limits, &adapter.limits());
         }
+        let features = match options.default_limits {
+            true => wgpu::Features::empty(),
+            false => adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("imagen"),
-            required_features: wgpu::Features::empty(),
+            required_features: features,
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()

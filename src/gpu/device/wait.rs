@@ -58,7 +58,7 @@ impl Device {
     }
 
     /// The values in the first `bytes` bytes of a mappable buffer, once all submitted work is done.
-    pub(crate) async fn read_mapped(&self, buffer: &Buffer, bytes: u64) -> Result<Vec<f32>, GpuError> {
+    pub(crate) async fn read_mapped<T: bytemuck::Pod>(&self, buffer: &Buffer, bytes: u64) -> Result<Vec<T>, GpuError> {
         self.check()?;
         self.shared.readbacks.fetch_add(1, Ordering::Relaxed);
         let (mapped, deliver) = Delivery::new();
@@ -75,7 +75,7 @@ impl Device {
             message: error.to_string(),
         };
         let view = slice.get_mapped_range().map_err(rejected)?;
-        let values = bytemuck::pod_collect_to_vec::<u8, f32>(&view);
+        let values = bytemuck::pod_collect_to_vec::<u8, T>(&view);
         drop(view);
         buffer.wgpu().unmap();
         self.check()?;

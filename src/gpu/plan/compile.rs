@@ -2,11 +2,12 @@
 
 use super::description::EMPTY_BYTES;
 use super::run::Command;
-use super::{Binding, Dispatch, Plan, PlanDescription, Progress, StepParams};
+use super::{Binding, Compiled, Dispatch, Plan, PlanDescription, Progress, StepParams};
 use crate::gpu::device::{Access, Buffer, Key, Pipeline};
 use crate::gpu::{Device, GpuError, GpuWeights};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use web_time::Instant;
 use wgpu::BufferUsages;
 
 impl PlanDescription {
@@ -31,7 +32,7 @@ impl PlanDescription {
             0 => None,
             bytes => Some(device.buffer("readback", bytes, BufferUsages::COPY_DST | BufferUsages::MAP_READ).await?),
         };
-        let pipelines = self.pipelines(device, progress).await?;
+        let (pipelines, compiled) = self.pipelines(device, progress).await?;
         let bound = Bound { description: self, weights, buffers: &buffers, params: &params, empty: &empty };
         let phases = device.scoped("bind groups", 0, || bound.commands(device, pipelines)).await??;
         device.write(&params, 0, &self.params_contents());
@@ -45,11 +46,12 @@ impl PlanDescription {
             params,
             staging,
             _empty: empty,
+            compiled,
         })
     }
 
     /// One pipeline per dispatch, in their order.
-    async fn pipelines(&self, device: &Device, progress: Progress<'_>) -> Result<Vec<Pipeline>, GpuError> {
+    async fn pipelines(&self, device: &Device, progress: Progress<'_>) -> Result<(Vec<Pipeline>, Compiled), GpuError> {
         let keys: Vec<Key> = self.recorded.iter().map(|entry| key(&entry.dispatch)).collect();
         let mut distinct = Vec::new();
         let mut places = HashMap::new();
@@ -61,11 +63,14 @@ impl PlanDescription {
         };
         let of: Vec<usize> = keys.iter().map(&mut place).collect();
         let mut made = Vec::with_capacity(distinct.len());
+        let mut compiled = Compiled::default();
         for key in &distinct {
+            let (known, begun) = (device.counters().pipelines, Instant::now());
             made.push(device.pipeline(key).await?);
+            compiled.add(key.kernel.name, device.counters().pipelines > known, begun.elapsed());
             progress(made.len(), distinct.len());
         }
-        Ok(of.into_iter().map(|place| made[place].clone()).collect())
+        Ok((of.into_iter().map(|place| made[place].clone()).collect(), compiled))
     }
 
     /// The contents of the parameter buffer; the step's part is zero.
@@ -131,7 +136,8 @@ impl Bound<'_> {
             let label = Some(dispatch.kernel.name);
             let bind_group =
                 device.create_bind_group(&wgpu::BindGroupDescriptor { label, layout: &layout, entries: &entries });
-            let command = Command { pipeline, bind_group, workgroups: dispatch.workgroups };
+            let work = description.work(dispatch);
+            let command = Command { pipeline, bind_group, workgroups: dispatch.workgroups, work };
             phases.entry(description.phases[entry.phase]).or_default().push(command);
         }
         Ok(phases)

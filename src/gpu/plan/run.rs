@@ -1,6 +1,6 @@
 //! A compiled plan, replayed phase by phase: one command buffer and one submit each, no new GPU object.
 
-use super::{StepParams, Tensor};
+use super::{Compiled, StepParams, Tensor, Work};
 use crate::gpu::device::Buffer;
 use crate::gpu::{Device, GpuError};
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ pub struct Plan {
     pub(super) params: Buffer,
     pub(super) staging: Option<Buffer>,
     pub(super) _empty: Buffer,
+    pub(super) compiled: Compiled,
 }
 
 #[derive(Debug)]
@@ -27,6 +28,16 @@ pub(super) struct Command {
     pub pipeline: wgpu::ComputePipeline,
     pub bind_group: wgpu::BindGroup,
     pub workgroups: [u32; 3],
+    pub work: Work,
+}
+
+impl Command {
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 impl Plan {
@@ -63,19 +74,11 @@ impl Plan {
     /// # Errors
     /// No such phase, or the device is lost.
     pub fn run(&self, phase: &str) -> Result<(), GpuError> {
-        let Some(commands) = self.phases.get(phase) else {
-            return Err(GpuError::UnknownName { kind: "phase", name: phase.to_owned() });
-        };
-        self.device.check()?;
+        let commands = self.commands(phase)?;
         let mut encoder = self.encoder(phase);
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for command in commands {
-                pass.set_pipeline(&command.pipeline);
-                pass.set_bind_group(0, &command.bind_group, &[]);
-                let [x, y, z] = command.workgroups;
-                pass.dispatch_workgroups(x, y, z);
-            }
+            commands.iter().for_each(|command| command.record(&mut pass));
         }
         self.device.submit([encoder.finish()]);
         Ok(())
@@ -103,7 +106,20 @@ impl Plan {
         &self.device
     }
 
-    fn encoder(&self, label: &str) -> wgpu::CommandEncoder {
+    /// How the plan's pipelines were made.
+    pub const fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// The commands of a phase, while the device works.
+    pub(super) fn commands(&self, phase: &str) -> Result<&[Command], GpuError> {
+        let unknown = || GpuError::UnknownName { kind: "phase", name: phase.to_owned() };
+        let commands = self.phases.get(phase).ok_or_else(unknown)?;
+        self.device.check()?;
+        Ok(commands)
+    }
+
+    pub(super) fn encoder(&self, label: &str) -> wgpu::CommandEncoder {
         self.device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
     }
 
