@@ -5,10 +5,12 @@ mod storybook;
 
 use async_trait::async_trait;
 use imagen_web::cascade::{
-    Cascade, CascadeError, Directory, Event, Manifest, Observer, Output, Request, Silent, plan_stage, plan_text,
+    Cascade, CascadeError, Directory, Event, Manifest, Observer, Output, Profile, Request, Silent, picture_settings,
+    plan_stage, plan_text,
 };
 use imagen_web::diffusion::{Sampler, Thresholding};
-use imagen_web::gpu::{Backend, Counters, Device};
+use imagen_web::gpu::plan::Timing;
+use imagen_web::gpu::{Backend, Counters, Device, DeviceOptions};
 use imagen_web::image::Picture;
 use imagen_web::weights::{FileSource, WeightIndex, Weights};
 use pollster::block_on;
@@ -111,6 +113,66 @@ fn a_step_is_one_submit_and_memory_is_as_planned() {
         (after.buffers, after.pipelines, after.bind_groups),
         "a second run makes nothing new"
     );
+}
+
+/// Keeps the profiles.
+#[derive(Default)]
+struct Profiles(Vec<Profile>);
+
+#[async_trait(?Send)]
+impl Observer for Profiles {
+    fn event(&mut self, event: Event) {
+        if let Event::Profile(profile) = event {
+            self.0.push(profile);
+        }
+    }
+}
+
+#[test]
+fn a_profile_counts_every_dispatch_and_changes_nothing() {
+    let with_timestamps = block_on(Device::request(DeviceOptions::default())).unwrap();
+    for (device, timing) in [(with_timestamps, Timing::Timestamps), (device(), Timing::Waits)] {
+        let plain = generate(Backend::Gpu(Arc::clone(&device)), &base(2));
+        let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+        let (request, mut seen) = (Request { profile: true, ..base(2) }, Profiles::default());
+        let output = block_on(cascade.generate(&request, &mut seen)).unwrap();
+        assert_eq!(output, plain, "the picture of a run that is not profiled");
+        let settings = |request| picture_settings(request, cascade.manifest(), 0).unwrap();
+        assert_eq!(settings(&request), settings(&base(2)));
+
+        let [text, stage] = seen.0.as_slice() else { panic!("{:?}", seen.0) };
+        assert_eq!((text.part.as_str(), text.image_size, stage.image_size), ("text encoder", None, Some(64)));
+        let phases = |profile: &Profile| profile.plan.phases.iter().map(|p| (p.phase, p.runs)).collect::<Vec<_>>();
+        assert_eq!((phases(text), phases(stage)), (vec![("encode", 1)], vec![("prompt", 1), ("step", 2)]));
+        let manifest = cascade.manifest();
+        let index = WeightIndex::from(&weights(manifest, Some(0)));
+        let planned = plan_stage(&manifest.stages[0], &index, manifest.tokenizer.max_length, true, device.limits());
+        let step = &stage.plan.phases[1];
+        let calls = step.kernels.iter().map(|kernel| (kernel.kernel, kernel.calls / 2)).collect();
+        assert_eq!(planned.as_ref().unwrap().kernels("step"), calls);
+        let flops = step.kernels.iter().map(|kernel| kernel.flops / 2).sum::<u64>();
+        assert_eq!(planned.unwrap().flops("step"), flops);
+        for phase in seen.0.iter().flat_map(|profile| &profile.plan.phases) {
+            assert_eq!(phase.timing, timing);
+            assert!((phase.kernels.iter().map(|kernel| kernel.share).sum::<f64>() - 1.0).abs() < 1e-9);
+            assert!(phase.kernel_seconds > 0.0 && phase.outside_seconds >= 0.0);
+            assert!(phase.first_run_seconds.is_some());
+        }
+        println!("{text}\n\n{stage}\n");
+
+        // Warm: nothing is compiled, and a run that is not profiled is what it was.
+        block_on(cascade.generate(&request, &mut seen)).unwrap();
+        assert!(seen.0[2..].iter().all(|profile| profile.plan.compiled.is_none()));
+        let before = device.counters();
+        block_on(cascade.generate(&base(2), &mut seen)).unwrap();
+        let after = device.counters();
+        assert_eq!(after.buffers, before.buffers);
+        assert_eq!(
+            (seen.0.len(), after.submits - before.submits),
+            (4, 2 + 1 + 2 + 1),
+            "the text and its readback, the prompt, two steps, the sample"
+        );
+    }
 }
 
 /// Destroys the device after the second step.

@@ -6,7 +6,7 @@ use super::loading::{Counted, Loading};
 use super::manifest::{FileEntry, StageManifest};
 use super::networks::{Networks, PromptEncoder, StageShape};
 use super::stage::{CpuStage, GpuStage, StageRunner};
-use crate::gpu::{self, Backend, DeviceOptions};
+use crate::gpu::{self, Backend, DeviceOptions, plan::Profiler};
 use crate::text::{Embedding, TextEncoder, Tokenized};
 use crate::weights::{Weights, load_module};
 use async_trait::async_trait;
@@ -31,6 +31,10 @@ impl DeviceNetworks {
 impl PromptEncoder for TextEncoder {
     async fn encode(&mut self, prompts: &[Tokenized]) -> Result<Vec<Embedding>, CascadeError> {
         Ok(TextEncoder::encode(self, prompts).await?)
+    }
+
+    fn profiler(&mut self) -> Option<&mut Profiler> {
+        TextEncoder::profiler(self)
     }
 }
 
@@ -64,6 +68,10 @@ impl Networks for DeviceNetworks {
             }
             Backend::Gpu(device) => Ok(Box::new(GpuStage::load(device, &mut weights, stage, shape, loading).await?)),
         }
+    }
+
+    fn can_profile(&self) -> bool {
+        self.backend.is_gpu()
     }
 
     async fn rebuild(&mut self) -> Result<(), CascadeError> {

@@ -1,5 +1,6 @@
 //! What a running cascade tells: the events of a generation, and the observer that receives them.
 
+use super::profile::Profile;
 use crate::image::Picture;
 use async_trait::async_trait;
 use serde::Serialize;
@@ -38,6 +39,9 @@ pub enum Event {
         #[serde(skip)]
         pictures: Vec<Picture>,
     },
+    /// What a network took on the GPU, when the request asked for it: after the prompt is encoded, and after the last
+    /// step of each stage.
+    Profile(Profile),
     /// The GPU was lost and rebuilt; the run goes on with this stage.
     Resumed { stage: usize, image_size: u32 },
 }

@@ -23,12 +23,14 @@ mod pictures;
 mod pipeline;
 #[cfg(test)]
 mod pipeline_tests;
+mod profile;
 mod request;
 #[cfg(test)]
 mod request_tests;
 mod sampling;
 mod settings;
 mod stage;
+mod text;
 
 pub use dry::{plan_stage, plan_text};
 pub use error::CascadeError;
@@ -40,4 +42,5 @@ pub use manifest::Manifest;
 pub use noise::GivenNoise;
 pub use output::{Output, StageOutput, picture_settings};
 pub use pipeline::Cascade;
+pub use profile::Profile;
 pub use request::{MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, Request};

@@ -5,6 +5,7 @@ use super::files::ModelFiles;
 use super::loading::Loading;
 use super::manifest::{FileEntry, StageManifest};
 use super::stage::StageRunner;
+use crate::gpu::plan::Profiler;
 use crate::text::{Embedding, Tokenized};
 use async_trait::async_trait;
 use std::rc::Rc;
@@ -14,6 +15,11 @@ use std::rc::Rc;
 pub(super) trait PromptEncoder {
     /// One embedding per prompt, in order.
     async fn encode(&mut self, prompts: &[Tokenized]) -> Result<Vec<Embedding>, CascadeError>;
+
+    /// What can time the network; none on the CPU.
+    fn profiler(&mut self) -> Option<&mut Profiler> {
+        None
+    }
 }
 
 /// Loads networks onto a device, and brings the device back when it was lost.
@@ -35,6 +41,11 @@ pub(super) trait Networks {
         shape: StageShape,
         loading: &Rc<Loading>,
     ) -> Result<Box<dyn StageRunner>, CascadeError>;
+
+    /// True where the networks have profilers.
+    fn can_profile(&self) -> bool {
+        false
+    }
 
     /// Replaces a lost device by a new one. Everything loaded before is gone.
     async fn rebuild(&mut self) -> Result<(), CascadeError>;

@@ -14,12 +14,15 @@ use super::request::Request;
 use super::sampling::{self, Job};
 use super::settings::{self, StageSettings};
 use super::stage::{Prompt, StageRunner};
-use super::{CascadeError, device::DeviceNetworks};
+use super::text::Text;
+use super::{CascadeError, device::DeviceNetworks, profile};
 use crate::gpu::Backend;
 use crate::text::{Embedding, Tokenized, Tokenizer};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// What the text encoder is called in events.
+const TEXT_ENCODER: &str = "text encoder";
 /// A model of at most so many bytes stays loaded as a whole; of a larger one, only the part that runs.
 const KEEP_ALL_BYTES: u64 = 1 << 30;
 
@@ -32,12 +35,6 @@ pub struct Cascade {
     networks: Box<dyn Networks>,
     encoder: Option<Box<dyn PromptEncoder>>,
     stages: BTreeMap<usize, (StageShape, Box<dyn StageRunner>)>,
-}
-
-/// The text of a run.
-struct Text {
-    positive: Embedding,
-    negative: Option<Embedding>,
 }
 
 impl Cascade {
@@ -80,9 +77,18 @@ impl Cascade {
         prompts: &[String],
         observer: &mut dyn Observer,
     ) -> Result<Vec<Embedding>, CascadeError> {
+        self.encode_profiled(prompts, false, observer).await
+    }
+
+    async fn encode_profiled(
+        &mut self,
+        prompts: &[String],
+        profile: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Embedding>, CascadeError> {
         let mut recovery = Recovery::default();
         loop {
-            match self.encode_once(prompts, observer).await {
+            match self.encode_once(prompts, profile, observer).await {
                 Err(error) => self.recover(error, &mut recovery, None, "encoding the prompt").await?,
                 embeddings => return embeddings,
             }
@@ -100,6 +106,10 @@ impl Cascade {
     /// the device or the observer ([`CascadeError::Cancelled`]) ends the run with.
     pub async fn generate(&mut self, request: &Request, observer: &mut dyn Observer) -> Result<Output, CascadeError> {
         let stages = settings::resolve(request, &self.manifest)?;
+        if request.profile && !self.networks.can_profile() {
+            let message = "a profile tells what GPU kernels take; on the CPU there are none to time".to_owned();
+            observer.event(Event::Notice { message });
+        }
         let text = self.text(request, &stages, observer).await?;
         let mut low = start_pictures(request);
         let mut output = Output::default();
@@ -133,7 +143,7 @@ impl Cascade {
         }
         let mut encoded = match wanted.is_empty() {
             true => Vec::new(),
-            false => self.encode(&wanted, observer).await?,
+            false => self.encode_profiled(&wanted, request.profile, observer).await?,
         }
         .into_iter();
         let missing = || CascadeError::request("prompt", "the text encoder gave no embedding");
@@ -142,15 +152,15 @@ impl Cascade {
             true => Some(request.negative_embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?),
             false => None,
         };
-        for embedding in [Some(&positive), negative.as_ref()].into_iter().flatten() {
-            stages.iter().try_for_each(|stage| check_embedding(embedding, positive.tokens, stage))?;
-        }
-        Ok(Text { positive, negative })
+        let text = Text { positive, negative };
+        text.check(stages)?;
+        Ok(text)
     }
 
     async fn encode_once(
         &mut self,
         prompts: &[String],
+        profile: bool,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Embedding>, CascadeError> {
         let tokens = prompts.iter().map(|prompt| self.tokenizer.encode(prompt));
@@ -166,7 +176,7 @@ impl Cascade {
             empty => {
                 let loading = Rc::new(Loading::default());
                 let work = self.networks.text_encoder(self.files.as_ref(), &self.manifest.text_encoder, &loading);
-                empty.insert(watch(work, "text encoder", &loading, observer).await?)
+                empty.insert(watch(work, TEXT_ENCODER, &loading, observer).await?)
             }
         };
         observer.event(Event::Encoding);
@@ -174,7 +184,10 @@ impl Cascade {
         if observer.cancelled() {
             return Err(CascadeError::Cancelled);
         }
-        encoder.encode(&tokens).await
+        profile::start(encoder.profiler(), profile);
+        let embeddings = encoder.encode(&tokens).await;
+        profile::tell(encoder.profiler(), TEXT_ENCODER, None, observer);
+        embeddings
     }
 
     /// All pictures of one stage, as planar samples, whatever the device does meanwhile.
@@ -228,7 +241,10 @@ impl Cascade {
             self.stages.insert(index, (shape, runner));
         }
         let Some((_, runner)) = self.stages.get_mut(&index) else { return Ok(Vec::new()) };
-        sampling::run(runner.as_mut(), job, observer).await
+        profile::start(runner.profiler(), job.request.profile);
+        let samples = sampling::run(runner.as_mut(), job, observer).await;
+        profile::tell(runner.profiler(), &job.stage.name, Some(job.stage.size), observer);
+        samples
     }
 
     /// Makes a second try possible, or returns the error: a lost device is rebuilt, once; out of memory, everything
@@ -256,25 +272,6 @@ impl Cascade {
             return Err(CascadeError::OutOfMemory { part: during.to_owned(), reason: error.to_string() });
         }
         Err(error)
-    }
-}
-
-/// An embedding may come from a file of another model: the networks would not survive it.
-fn check_embedding(embedding: &Embedding, tokens: usize, stage: &StageSettings) -> Result<(), CascadeError> {
-    let Embedding { values, d_model, .. } = embedding;
-    if embedding.tokens != tokens || tokens == 0 || values.len() != tokens * d_model {
-        let reason = format!("it has {} tokens, the other prompt's has {tokens}; encode both alike", embedding.tokens);
-        return Err(CascadeError::request("embedding", reason));
-    }
-    match stage.text_channels {
-        Some(expected) if expected != *d_model => {
-            let reason = format!(
-                "it has {d_model} values per token, the {0}×{0} stage takes {expected}; use this model's text encoder",
-                stage.size
-            );
-            Err(CascadeError::request("embedding", reason))
-        }
-        _ => Ok(()),
     }
 }
 

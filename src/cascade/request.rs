@@ -48,6 +48,9 @@ pub struct Request {
     pub stop_at_stage: Option<usize>,
     /// Ask for a preview after every so many steps; none where `None`.
     pub preview_every: Option<u32>,
+    /// Time every GPU kernel and tell what each took. Changes no picture, so a picture's settings leave it out.
+    #[serde(skip_serializing)]
+    pub profile: bool,
     /// For a later `start_at_stage`: pictures of the size of the stage before it, one for all or one each.
     #[serde(skip)]
     pub start_pictures: Vec<Picture>,
@@ -78,6 +81,7 @@ impl Default for Request {
             start_at_stage: 1,
             stop_at_stage: None,
             preview_every: None,
+            profile: false,
             start_pictures: Vec::new(),
             noise: GivenNoise::default(),
             embedding: None,

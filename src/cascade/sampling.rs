@@ -8,6 +8,7 @@ use super::settings::StageSettings;
 use super::stage::{LowResolution, Prompt, StageRunner};
 use crate::diffusion::NoiseScale;
 use crate::diffusion::noise::Draw;
+use web_time::Instant;
 
 /// One stage of one request.
 pub(super) struct Job<'a> {
@@ -54,6 +55,9 @@ async fn picture(
         observer.pause().await;
         if observer.cancelled() {
             return Err(CascadeError::Cancelled);
+        }
+        if let Some(profiler) = runner.profiler() {
+            profiler.begin(Instant::now());
         }
         let drawn = match step.noise {
             NoiseScale::None => None,

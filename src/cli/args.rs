@@ -117,6 +117,9 @@ pub struct Generate {
     /// Generate without any prompt.
     #[arg(long, conflicts_with_all = ["prompt", "embedding"])]
     pub unconditional: bool,
+    /// Time every GPU kernel and print a table per network.
+    #[arg(long)]
+    pub profile: bool,
     /// The picture to write. With --count or --prompts a number is added, or put where {index} stands.
     #[arg(short, long, value_name = "OUT.png")]
     pub output: PathBuf,

@@ -99,6 +99,7 @@ fn request(options: &Generate, line: &Line, manifest: &Manifest) -> Result<Reque
         unconditional: options.unconditional,
         seed: line.seed.or(options.seed).unwrap_or(0),
         count: line.count.or(options.count).unwrap_or(1),
+        profile: options.profile,
         ..Request::default()
     };
     per_stage::apply(&mut request, manifest, options)?;

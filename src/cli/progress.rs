@@ -72,6 +72,7 @@ impl<'a> Progress<'a> {
             }
             Event::StageFinished { .. } => self.bar.finish(),
             Event::Notice { message } => self.say(&format!("Note: {message}")),
+            Event::Profile(profile) => self.say(&profile.to_string()),
             Event::Resumed { image_size, .. } => {
                 self.say(&format!("The GPU was lost and rebuilt; going on with the {image_size}×{image_size} stage"));
             }

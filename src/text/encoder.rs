@@ -2,7 +2,7 @@
 
 use super::t5::GpuEncoder;
 use super::{Embedding, T5Config, T5Encoder, TextError, Tokenized};
-use crate::gpu::Backend;
+use crate::gpu::{Backend, plan::Profiler};
 use crate::weights::Weights;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -39,6 +39,14 @@ impl TextEncoder {
         match &self.executor {
             Executor::Burn(model, _) => model.config(),
             Executor::Gpu(encoder) => encoder.config(),
+        }
+    }
+
+    /// What can time the network; none on the CPU.
+    pub fn profiler(&mut self) -> Option<&mut Profiler> {
+        match &mut self.executor {
+            Executor::Burn(..) => None,
+            Executor::Gpu(encoder) => Some(encoder.profiler()),
         }
     }
 

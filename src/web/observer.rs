@@ -1,5 +1,5 @@
-//! A generation's events as JavaScript objects: the event's own fields, and for a preview or a finished stage a
-//! `picture` of `{ size, rgba, png? }`.
+//! A generation's events as JavaScript objects: the event's own fields, for a preview or a finished stage a `picture` of
+//! `{ size, rgba, png? }`, and for a profile its `table`.
 
 use super::error;
 use crate::cascade::{CascadeError, Event, Manifest, Observer, Request, picture_settings};
@@ -48,6 +48,9 @@ impl JsObserver<'_> {
         let object = event.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?;
         if let Some(picture) = self.picture(event)? {
             Reflect::set(&object, &"picture".into(), &picture)?;
+        }
+        if let Event::Profile(profile) = event {
+            Reflect::set(&object, &"table".into(), &profile.to_string().into())?;
         }
         self.on_event.call1(&JsValue::NULL, &object).map(drop)
     }

@@ -42,6 +42,22 @@ test("the GPU path makes the same 64 × 64 picture through WebGPU as the CPU pat
   expect(psnr(gpu, cpu)).toBeGreaterThanOrEqual(40);
 });
 
+test("?profile shows what each kernel took", async ({ page }) => {
+  const studio = new Studio(page);
+  await page.goto("?device=gpu&profile");
+  await studio.expectState("idle");
+  await studio.set({ seed: 7, steps: { 64: 2 }, stopAfter: 64 });
+  await studio.prompt.fill("a red house on a hill at night");
+  await studio.generate.click();
+  await studio.expectState("done", 150_000);
+  const profile = page.getByRole("region", { name: "Profile" });
+  await expect(profile).toContainText("Profile of text encoder");
+  await expect(profile).toContainText(/64×64\ncompiling: \d+ pipelines, [\d.]+ s/);
+  await expect(profile).toContainText(/step: 2 runs of [\d.]+ ms; (GPU timestamps|this device has no timestamps)/);
+  await expect(profile).toContainText(/conv +\d+ +\d/);
+  test.info().annotations.push({ type: "profile", description: (await profile.textContent()) ?? "" });
+});
+
 /** Peak signal-to-noise ratio in dB, over the colours. */
 function psnr(a: Buffer | undefined, b: Buffer | undefined): number {
   if (!a || !b || a.length !== b.length || a.length === 0) return 0;

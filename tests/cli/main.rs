@@ -7,7 +7,7 @@ mod program;
 #[path = "../storybook/mod.rs"]
 mod storybook;
 
-use program::{Program, quick};
+use program::{Program, quick, text};
 use serde_json::Value;
 
 #[test]
@@ -53,6 +53,32 @@ fn batches_counts_and_stages_get_names() {
     assert_eq!(written, "cat.64.png\ncat.png\n");
     let start = ["generate", "--device", "cpu", "--start-at-stage", "2", "--start-picture", "cat.64.png"];
     program.succeed(&[&start[..], &["--stop-at-stage", "2", "-p", "a cat", "-o", "large.png"]].concat());
+}
+
+#[test]
+fn a_profile_is_a_table_or_json_and_changes_no_picture() {
+    let program = Program::new();
+    let gpu = ["generate", "--device", "gpu", "--steps", "64=1", "--stop-at-stage", "1", "-p", "a cat", "-s", "4"];
+    program.succeed(&[&gpu[..], &["-o", "plain.png"]].concat());
+    let output = program.run(&[&gpu[..], &["-o", "table.png", "--profile"]].concat());
+    let shown = text(&output.stderr);
+    assert!(output.status.success(), "{shown}");
+    assert_eq!(text(&output.stdout), "table.png\n", "the table is no result");
+    for expected in ["Profile of text encoder", "64×64\ncompiling: ", "step: 1 run of ", "GFLOP/s", "outside kernels"]
+    {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let lines = program.succeed(&[&gpu[..], &["-o", "json.png", "--profile", "--json"]].concat());
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let profiles: Vec<Value> = lines.filter(|line| line["event"] == "profile").collect();
+    assert_eq!(profiles[1]["image_size"], 64);
+    let shares = profiles[1]["phases"][1]["kernels"].as_array().unwrap().iter().map(|k| k["share"].as_f64().unwrap());
+    assert!((shares.sum::<f64>() - 1.0).abs() < 1e-9);
+    let bytes = |name| std::fs::read(program.path(name)).unwrap();
+    assert_eq!((bytes("table.png"), bytes("json.png")), (bytes("plain.png"), bytes("plain.png")));
+    // On the CPU there is nothing to time, and the program says so.
+    let output = program.run(&quick(&["-p", "a cat", "-o", "cpu.png", "--profile"]));
+    assert!(output.status.success() && text(&output.stderr).contains("on the CPU there are none to time"));
 }
 
 #[test]

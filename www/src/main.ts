@@ -18,6 +18,7 @@ const cancelButton = element("cancel", HTMLButtonElement);
 const error = element("error", HTMLElement);
 const status = element("status", HTMLElement);
 const notice = element("notice", HTMLElement);
+const profile = element("profile", HTMLElement);
 const picture = new PictureView(
   element("picture", HTMLCanvasElement),
   element("frame", HTMLElement),
@@ -32,6 +33,9 @@ let started = 0;
 
 const folder = new URL("models/storybook/", document.baseURI).href;
 const engine = new EngineClient(folder, deviceChoice(), receive);
+
+/** `?profile` asks for what each GPU kernel takes, for developers. */
+const profiling = new URLSearchParams(location.search).has("profile");
 
 /** `?device=gpu` or `?device=cpu` overrides what the page would choose. */
 function deviceChoice(): DeviceChoice {
@@ -142,6 +146,10 @@ function showProgress(event: Progress): void {
       progress?.finish(event.stage);
       stage = event.stage + 1;
       break;
+    case "profile":
+      profile.hidden = false;
+      profile.querySelector("pre")?.append(`${event.table}\n\n`);
+      break;
     case "resumed":
       notice.hidden = false;
       notice.textContent = `The GPU was lost; the picture goes on at ${event.image_size} × ${event.image_size}.`;
@@ -161,6 +169,8 @@ function start(): void {
   started = performance.now();
   error.textContent = "";
   notice.hidden = true;
+  profile.hidden = true;
+  profile.querySelector("pre")?.replaceChildren();
   delete app.dataset.stage;
   picture.begin(request.prompt, request.seed);
   progress?.reset(request.stages.length);
@@ -193,7 +203,7 @@ function readRequest(): GenerateRequest | string {
   if (!Number.isSafeInteger(number) || number < 0) return "The seed must be a whole number from 0 up.";
   const stages = settings?.read() ?? [];
   if (typeof stages === "string") return stages;
-  return { prompt: text, negativePrompt: negative.value.trim(), seed: number, stages };
+  return { prompt: text, negativePrompt: negative.value.trim(), seed: number, stages, profile: profiling };
 }
 
 /** Rust's messages begin in lower case, to be read behind a program's name; a file's name stays as it is. */

@@ -47,6 +47,8 @@ export interface GenerateRequest {
   seed: number;
   /** One for each stage that is to run, in order. */
   stages: StageSettings[];
+  /** Time the GPU's kernels too. */
+  profile: boolean;
 }
 
 /** The steps of a generation that the page shows. `stage` counts from 0. */
@@ -58,6 +60,8 @@ export type Progress =
   | { event: "stage_started"; stage: number; image_size: number; steps: number; images: number }
   | { event: "step"; stage: number; image_size: number; image: number; images: number; step: number; steps: number }
   | { event: "stage_finished"; stage: number; image_size: number }
+  /** What the GPU's kernels took, as lines of text in columns. */
+  | { event: "profile"; part: string; table: string }
   | { event: "resumed"; stage: number; image_size: number };
 
 export type ToWorker =

@@ -108,6 +108,7 @@ async function generate(running: Engine, request: GenerateRequest): Promise<void
       guidance: perStage((stage) => stage.guidance),
       stop_at_stage: sizes.length,
       preview_every: Math.max(1, Math.ceil(most / PREVIEWS)),
+      profile: request.profile,
     }),
     onEvent,
     pause,

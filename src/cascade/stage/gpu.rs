@@ -7,7 +7,7 @@ use crate::cascade::loading::Loading;
 use crate::cascade::manifest::StageManifest;
 use crate::cascade::networks::StageShape;
 use crate::diffusion::{DiffusionError, Step};
-use crate::gpu::plan::{Plan, PlanBuilder, StepParams};
+use crate::gpu::plan::{Plan, PlanBuilder, Profiler, StepParams};
 use crate::gpu::{Device, GpuWeights};
 use crate::unet::{UNetConfig, sinusoidal};
 use crate::weights::{WeightIndex, Weights};
@@ -24,6 +24,7 @@ pub(in crate::cascade) struct GpuStage {
     rules: Option<Rules>,
     /// The noise level that phase "prompt" was run with; it is run again where another one is asked for.
     told: Option<u32>,
+    profiler: Profiler,
 }
 
 impl GpuStage {
@@ -39,11 +40,13 @@ impl GpuStage {
         let builder = PlanBuilder::for_device(&index, device);
         let description = describe(&stage.unet, stage.schedule.prediction, size, shape, builder)?;
         let uploaded = description.upload(device, weights).await?;
+        let mut profiler = Profiler::default();
+        profiler.loaded();
         let mut progress = |done, total| loading.compiled(done, total);
         let plan = description.compile(device, &uploaded, &mut progress).await?;
         let values = 3 * size as usize * size as usize;
         let config = stage.unet.clone();
-        Ok(Self { plan, _weights: uploaded, config, values, rows: shape.rows, rules: None, told: None })
+        Ok(Self { plan, _weights: uploaded, config, values, rows: shape.rows, rules: None, told: None, profiler })
     }
 
     /// The sinusoids of one number for every row of the batch.
@@ -76,7 +79,7 @@ impl StageRunner for GpuStage {
             if self.config.class_embed_type.is_some() {
                 self.plan.write("class_embedding", &self.sinusoids(level as f32))?;
             }
-            self.plan.run("prompt")?;
+            self.profiler.run(&self.plan, "prompt").await?;
             self.told = Some(level);
         }
         Ok(())
@@ -89,7 +92,7 @@ impl StageRunner for GpuStage {
         if let Some(noise) = noise {
             self.plan.write(NOISE, noise)?;
         }
-        self.plan.run("step")?;
+        self.profiler.run(&self.plan, "step").await?;
         // Without waiting, all steps would be queued at once and a cancellation would come too late.
         Ok(self.plan.device().finished().await?)
     }
@@ -100,5 +103,9 @@ impl StageRunner for GpuStage {
 
     async fn denoised(&mut self) -> Result<Vec<f32>, CascadeError> {
         Ok(self.plan.read(PREVIOUS).await?)
+    }
+
+    fn profiler(&mut self) -> Option<&mut Profiler> {
+        Some(&mut self.profiler)
     }
 }

@@ -13,6 +13,7 @@ pub(super) use plan::describe;
 
 use super::CascadeError;
 use crate::diffusion::{Prediction, Step, Thresholding};
+use crate::gpu::plan::Profiler;
 use crate::text::Embedding;
 use async_trait::async_trait;
 
@@ -66,4 +67,9 @@ pub(super) trait StageRunner {
 
     /// The x0 of the last step, thresholded: what the sample is going to be, as far as it can be told.
     async fn denoised(&mut self) -> Result<Vec<f32>, CascadeError>;
+
+    /// What can time the network; none on the CPU.
+    fn profiler(&mut self) -> Option<&mut Profiler> {
+        None
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::plan::{self, EMBEDDING, HIDDEN, MASK, PHASE, POSITION_BIAS};
 use super::{MASKED, T5Config, position_bias, stored_name};
-use crate::gpu::plan::{Plan, PlanBuilder};
+use crate::gpu::plan::{Plan, PlanBuilder, Profiler};
 use crate::gpu::{Device, GpuError, GpuWeights};
 use crate::text::TextError;
 use crate::weights::{WeightIndex, Weights, WeightsError};
@@ -21,6 +21,7 @@ pub(in crate::text) struct GpuEncoder {
     /// Block 0's relative position bias, `[buckets, heads]`.
     relative_bias: Vec<f32>,
     compiled: Option<Compiled>,
+    profiler: Profiler,
 }
 
 struct Compiled {
@@ -45,11 +46,26 @@ impl GpuEncoder {
         let rows: Vec<u32> = (0..config.relative_attention_num_buckets as u32).collect();
         let relative_bias = file.read_rows(&bias, &rows).await?;
         let device = Arc::clone(device);
-        Ok(Self { config, device, index, uploaded, file, table, relative_bias, compiled: None })
+        Ok(Self {
+            config,
+            device,
+            index,
+            uploaded,
+            file,
+            table,
+            relative_bias,
+            compiled: None,
+            profiler: Profiler::default(),
+        })
     }
 
     pub fn config(&self) -> &T5Config {
         &self.config
+    }
+
+    /// Times the encoder.
+    pub fn profiler(&mut self) -> &mut Profiler {
+        &mut self.profiler
     }
 
     /// Embeds a batch: `ids` and `mask` are `[batch, tokens]`, the result `[batch, tokens, d_model]`.
@@ -59,13 +75,14 @@ impl GpuEncoder {
         if !matches!(&self.compiled, Some(c) if (c.batch, c.tokens) == (batch, tokens)) {
             // The old plan's buffers go first.
             self.compiled = None;
+            self.profiler.loaded();
             self.compiled = Some(self.compile(batch, tokens).await?);
         }
         let Some(Compiled { plan, .. }) = &self.compiled else { return Ok(Vec::new()) };
         let mask: Vec<f32> = mask.iter().map(|&m| if m == 0 { MASKED } else { 0.0 }).collect();
         plan.write(HIDDEN, &hidden)?;
         plan.write(MASK, &mask)?;
-        plan.run(PHASE)?;
+        self.profiler.run(plan, PHASE).await?;
         Ok(plan.read(EMBEDDING).await?)
     }
 
