@@ -7,6 +7,9 @@ SHELL := /bin/bash
 PROMPT ?= a red house on a hill at night
 OUT ?= out/picture.png
 PORT ?= 8080
+PYTHON ?= python3
+# `make bench-gpu SPEED=--tiny` on a machine without a GPU: shows that the comparison runs, not how fast a GPU is.
+SPEED ?=
 
 CARGO := cargo --locked
 BIN := node_modules/.bin
@@ -18,7 +21,7 @@ PAGE_SOURCES := $(shell find www -type f -not -path '*/pkg/*') $(wildcard models
 export VK_ICD_FILENAMES ?= $(shell scripts/lavapipe.sh)
 export PROMPT OUT
 
-.PHONY: help setup run image bench dist wasm test test-slow format check-format lint rust-test package page-check browser-test sizes clean
+.PHONY: help setup run image bench bench-gpu dist wasm test test-slow format check-format lint rust-test package page-check browser-test sizes clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +55,11 @@ image: ## Make a picture: make image PROMPT="a red house" OUT=house.png
 
 bench: ## Time the command line and the page on this machine
 	scripts/bench.sh
+
+bench-gpu: ## Time the kernels on this machine's GPU, and a U-Net step against PyTorch (torch, diffusers for PYTHON)
+	env -u VK_ICD_FILENAMES $(CARGO) bench --profile dev --package imagen-benches
+	$(CARGO) build --bin imagen --example gpu_step
+	env -u VK_ICD_FILENAMES $(PYTHON) tests/reference/gpu_speed.py $${CARGO_TARGET_DIR:-target}/debug $(SPEED)
 
 # Cheap checks first, so that a slip is told in the first minute.
 test: setup check-format lint page-check rust-test package browser-test ## Run everything that CI runs
