@@ -53,7 +53,7 @@ image: ## Make a picture: make image PROMPT="a red house" OUT=house.png
 	@mkdir -p "$$(dirname "$$OUT")"
 	env -u VK_ICD_FILENAMES $(CARGO) run --quiet --bin imagen -- generate -p "$$PROMPT" -o "$$OUT"
 
-bench: ## Time the command line and the page on this machine
+bench: | setup ## Time this machine: CPU, and the GPU beside burn and onnxruntime-web
 	scripts/bench.sh
 
 bench-gpu: ## Time the kernels on this machine's GPU, and a U-Net step against PyTorch (torch, diffusers for PYTHON)

@@ -2,6 +2,8 @@
 //! [`cascade`](crate::cascade). JavaScript gives three things: how to read the model's files, where to tell events,
 //! and how to let its event loop run.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod device;
 mod engine;
 mod error;
@@ -9,6 +11,8 @@ mod files;
 mod model_card;
 mod observer;
 
+#[cfg(feature = "bench")]
+pub use bench::{Bench, BenchPlan};
 pub use engine::Engine;
 pub use files::JsFiles;
 

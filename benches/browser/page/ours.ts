@@ -1,0 +1,115 @@
+/** imagen-web's own plans, through the crate's `bench` feature. */
+
+import { bytes, type Case, type Engine, type Runner } from "./engine.ts";
+import { channelsFirst, channelsLast, OUTPUT, type Values } from "./values.ts";
+
+/** The part of the WASM package's surface that is used here. */
+interface Package {
+  default(): Promise<unknown>;
+  Bench: { open(): Promise<Bench> };
+  Engine: { open(files: Files, device: string): Promise<Cascade> };
+}
+
+interface Cascade {
+  generate(request: string, onEvent: (event: { type: string }) => void, pause: () => Promise<void>): Promise<void>;
+}
+
+interface Bench {
+  load(row: string, files: Files): Promise<BenchPlan>;
+}
+
+interface BenchPlan {
+  input(name: string, values: Float32Array): void;
+  prepare(): void;
+  run(): Promise<void>;
+  output(): Promise<Float32Array>;
+  dispatches(): number;
+  flops(): number;
+  free(): void;
+}
+
+interface Files {
+  size(file: string): Promise<number>;
+  read(file: string, offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** Pictures are the tensors of four dimensions, but for an attention's bias, which lies as it is. */
+const isPicture = (name: string, shape: number[]) => shape.length === 4 && name !== "bias";
+
+export class Ours implements Engine {
+  readonly name = "ours";
+  private opened: Promise<Bench> | undefined;
+
+  takes(): boolean {
+    return true;
+  }
+
+  async load(given: Case, folder: string, values: Values): Promise<Runner> {
+    this.opened ??= open();
+    const plan = await (await this.opened).load(JSON.stringify(given.row), await files(`${folder}/weights.gguf`));
+    for (const [name, value] of values) {
+      // Ids are for engines that look embeddings up themselves.
+      if (name === OUTPUT || name === "ids") continue;
+      plan.input(name, isPicture(name, value.shape) ? channelsLast(value) : value.data);
+    }
+    plan.prepare();
+    const shape = values.get(OUTPUT)?.shape ?? [];
+    return {
+      note: `${plan.dispatches()} dispatches, ${(plan.flops() / 1e9).toPrecision(3)} GFLOP`,
+      run: () => plan.run(),
+      output: async () => {
+        const output = await plan.output();
+        return isPicture(OUTPUT, shape) ? channelsFirst(output, shape) : output;
+      },
+      free: () => plan.free(),
+    };
+  }
+}
+
+async function wasm(): Promise<Package> {
+  const url = new URL("/ours/imagen_web.js", location.href).href;
+  const loaded = (await import(/* @vite-ignore */ url)) as Package;
+  await loaded.default();
+  return loaded;
+}
+
+async function open(): Promise<Bench> {
+  return (await wasm()).Bench.open();
+}
+
+/** Milliseconds of a first and of a second picture of storybook's first stage, with this many steps. */
+export async function cascade(steps: number): Promise<[string, number][]> {
+  const { Engine } = await wasm();
+  const opened = new Map<string, Promise<Files>>();
+  const file = (name: string) => {
+    const known = opened.get(name) ?? files(`/storybook/${name}`);
+    opened.set(name, known);
+    return known;
+  };
+  const model = {
+    size: async (name: string) => (await file(name)).size(name),
+    read: async (name: string, offset: number, length: number) => (await file(name)).read(name, offset, length),
+  };
+  const engine = await Engine.open(model, "gpu");
+  const request = { prompt: "a red house on a hill at night", seed: 7, steps: { 64: steps }, stop_at_stage: 1 };
+  const taken: [string, number][] = [];
+  for (const picture of ["first picture", "second picture"]) {
+    const start = performance.now();
+    await engine.generate(
+      JSON.stringify(request),
+      () => {},
+      () => Promise.resolve(),
+    );
+    taken.push([picture, performance.now() - start]);
+  }
+  return taken;
+}
+
+/** A file in memory that is read in pieces, so that WASM never holds all of it. */
+async function files(url: string): Promise<Files> {
+  const file = await bytes(url);
+  return {
+    size: async () => file.length,
+    read: async (_, offset, length) => file.subarray(offset, offset + length),
+  };
+}

@@ -1,0 +1,58 @@
+/** Which rows there are, which were asked for, and what each has to reach. */
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Outcome } from "./page/main.ts";
+
+export const OUT = resolve(import.meta.dirname, "../../out/bench");
+
+export interface Row {
+  name: string;
+  group: "ops" | "unet" | "t5";
+}
+
+/** Relative L2 distance from PyTorch's output up to which a result counts as equal. */
+const EQUAL = 1e-2;
+/** How much faster than the better peer a single operation has to be at least, and a network than each peer. */
+const LEAST_OPERATION = 0.95;
+const LEAST_NETWORK = 1.5;
+/** The networks that are held to it, and against whom. */
+const HELD: Record<string, string[]> = {
+  "storybook-base-f32": ["burn", "ort"],
+  "t5-base-f32": ["ort"],
+  "t5-base-q4_0": ["ort"],
+};
+
+/** The rows that BENCH names, by group or name, separated by commas; all where it is empty. */
+export function selected(wanted: string): Row[] {
+  const rows = JSON.parse(readFileSync(resolve(OUT, "data/rows.json"), "utf8")) as Row[];
+  const names = wanted.split(",").filter(Boolean);
+  return rows.filter((row) => names.length === 0 || names.includes(row.name) || names.includes(row.group));
+}
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}
+
+/** Median milliseconds of an engine whose result was right. */
+export function time(outcome: Outcome | undefined): number | undefined {
+  return outcome && "ms" in outcome && outcome.error <= EQUAL ? median(outcome.ms) : undefined;
+}
+
+/** Where the row falls short, in words; nothing where it does not or a peer was left out. */
+export function shortfalls({ name, group }: Row, outcomes: Record<string, Outcome>): string[] {
+  const ours = time(outcomes.ours);
+  if (ours === undefined) return "ours" in outcomes ? [`${name}: ours failed or is wrong`] : [];
+  const ratios = Object.keys(outcomes)
+    .filter((peer) => peer !== "ours")
+    .flatMap((peer) => {
+      const theirs = time(outcomes[peer]);
+      return theirs === undefined ? [] : [{ peer, ratio: theirs / ours }];
+    });
+  const least = group === "ops" ? LEAST_OPERATION : LEAST_NETWORK;
+  const held = group === "ops" ? ratios : ratios.filter(({ peer }) => HELD[name]?.includes(peer));
+  return held
+    .filter(({ ratio }) => ratio < least)
+    .map(({ peer, ratio }) => `${name}: ${ratio.toFixed(2)}× as fast as ${peer}, to be at least ${least}×`);
+}
