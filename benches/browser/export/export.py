@@ -11,20 +11,15 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import graph
 import networks
 import ops
-from files import rounded, write_values, write_weights
+from files import parameters, rounded, write_values, write_weights
 
 HERE = Path(__file__).resolve().parent.parent
 VERSION = 1
-
-
-def names(module: torch.nn.Module) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in module.state_dict().items()}
 
 
 def operation(case: dict, out: Path) -> list[str]:
@@ -37,27 +32,11 @@ def operation(case: dict, out: Path) -> list[str]:
     inputs = ops.inputs(case)
     expected = module(**inputs)
     write_values(out / "values.safetensors", inputs, {"output": expected})
-    write_weights(out / "weights.gguf", "bench", names(module), kind)
+    write_weights(out / "weights.gguf", "bench", parameters(module), kind)
     variants = {"decomposed": module}
     if case["kind"] == "attention":
         variants["contributed"] = ops.Attention(case, ops.contributed)
-    return [graph_of(out, variant, module, inputs, kind, expected) for variant, module in variants.items()]
-
-
-def graph_of(out: Path, variant: str, module, inputs: dict, kind: str, expected: torch.Tensor) -> str:
-    """Exports, quantises and optimises a variant, and checks it against PyTorch where the CPU can run it."""
-    raw, name = out / "raw.onnx", f"{variant}.onnx"
-    graph.export(module, inputs, raw)
-    if kind != "f32":
-        graph.quantise(raw, kind)
-    graph.optimise(raw, out / name)
-    graph.placeholder_free(out / name)
-    actual = graph.run(out / name, inputs)
-    error = float(np.linalg.norm(actual - expected.numpy()) / np.linalg.norm(expected.numpy()))
-    if not error < 1e-2:
-        raise SystemExit(f"{out.name}: {name} is {error:.1e} away from PyTorch")
-    raw.unlink()
-    return name
+    return graph.variants(out, variants, inputs, kind, expected)
 
 
 def rows() -> list[dict]:

@@ -11,6 +11,10 @@ from safetensors.torch import save_file
 TYPES = {"f32": Type.F32, "q8_0": Type.Q8_0, "q4_0": Type.Q4_0}
 
 
+def parameters(module: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in module.state_dict().items()}
+
+
 def as_stored(name: str, values: np.ndarray, kind: str) -> tuple[np.ndarray, Type]:
     """The rows of a tensor and their type: convolutions are [out, kh·kw·in], `in` fastest; what does not divide into
     blocks, and what is no matrix, stays F32."""

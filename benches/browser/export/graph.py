@@ -9,10 +9,41 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import norms
 from files import TYPES
 
 OPSET = 20
 BLOCK = 32
+
+
+def variants(out: Path, modules: dict, inputs: dict, kind: str, expected: torch.Tensor) -> list[str]:
+    """A graph of each variant, and where weights are quantised one more that multiplies in integers."""
+    graphs = [variant_of(out, variant, module, inputs, kind, expected) for variant, module in modules.items()]
+    if kind != "f32":
+        variant, module = list(modules.items())[-1]
+        graphs.append(variant_of(out, f"{variant}-integer", module, inputs, kind, expected, integer=True))
+    return [name for name in graphs if name]
+
+
+def variant_of(out: Path, variant: str, module, inputs: dict, kind: str, expected, integer: bool = False) -> str | None:
+    """Exports, quantises and optimises a variant, and checks it against PyTorch. Nothing where integers are too far
+    away."""
+    raw, name = out / "raw.onnx", f"{variant}.onnx"
+    export(module, inputs, raw)
+    norms.fuse(raw)
+    if kind != "f32":
+        quantise(raw, kind, integer)
+    optimise(raw, out / name)
+    raw.unlink()
+    placeholder_free(out / name)
+    actual = run(out / name, inputs)
+    error = float(np.linalg.norm(actual - expected.numpy()) / np.linalg.norm(expected.numpy()))
+    if error < 1e-2:
+        return name
+    (out / name).unlink()
+    if integer:
+        return None
+    raise SystemExit(f"{out.name}: {name} is {error:.1e} away from PyTorch")
 
 
 def export(module: torch.nn.Module, inputs: dict[str, torch.Tensor], path: Path) -> None:
@@ -24,13 +55,16 @@ def export(module: torch.nn.Module, inputs: dict[str, torch.Tensor], path: Path)
 
 
 def optimise(path: Path, target: Path) -> None:
-    """onnxruntime's own offline passes. The layout passes are left to the browser's session: those of the CPU make
-    nodes that only the CPU can run."""
+    """onnxruntime's own offline passes, but for those that make nodes which only the CPU can run: its layouts, and
+    matrix products with a transposition or a factor inside. The browser's session adds the GPU's own passes."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(target)
     options.log_severity_level = 3
-    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(
+        path, options, providers=["CPUExecutionProvider"],
+        disabled_optimizers=["MatmulTransposeFusion", "MatMulScaleFusion"],
+    )  # fmt: skip
 
 
 def run(path: Path, inputs: dict[str, torch.Tensor]) -> np.ndarray:
@@ -39,8 +73,9 @@ def run(path: Path, inputs: dict[str, torch.Tensor]) -> np.ndarray:
     return session.run(None, {name: value.numpy() for name, value in inputs.items() if name in names})[0]
 
 
-def quantise(path: Path, kind: str) -> None:
-    """Replaces every MatMul with a constant matrix by MatMulNBits that holds the very blocks of GGUF's `kind`."""
+def quantise(path: Path, kind: str, integer: bool) -> None:
+    """Replaces every MatMul with a constant matrix by MatMulNBits that holds the very blocks of GGUF's `kind`. With
+    `integer` it may quantise its input to 8 bits too."""
     model = onnx.load(path)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes, added, replaced = [], [], set()
@@ -63,6 +98,7 @@ def quantise(path: Path, kind: str) -> None:
         nodes.append(helper.make_node(
             "MatMulNBits", given, node.output, domain="com.microsoft", name=f"{node.name}_nbits",
             K=rows.shape[1], N=rows.shape[0], bits=bits, block_size=BLOCK,
+            accuracy_level=4 if integer else 1,
         ))  # fmt: skip
     kept = [tensor for tensor in model.graph.initializer if tensor.name not in replaced]
     del model.graph.node[:], model.graph.initializer[:]

@@ -9,7 +9,9 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import T5Config, T5EncoderModel
 
-from files import rounded, write_values, write_weights
+import graph
+from files import parameters, rounded, write_values, write_weights
+from ops import contributed
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,8 +31,6 @@ class Attended:
     """diffusers' attention with added keys, with onnxruntime's fused operator in place of the score matrix."""
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, **_):
-        from ops import contributed
-
         residual = hidden_states
         text = attn.norm_encoder_hidden_states(encoder_hidden_states) if attn.norm_cross else encoder_hidden_states
         x = attn.group_norm(hidden_states.flatten(2)).transpose(1, 2)
@@ -53,8 +53,6 @@ def stored(net: nn.Module, path: Path) -> None:
 
 
 def unet(case: dict, out: Path) -> list[str]:
-    from export import graph_of, names
-
     path = ROOT / case["weights"] if "weights" in case else None
     config = case.get("config") or json.loads(gguf.GGUFReader(path).fields["imagen.unet.config"].contents())
     known = {k: v for k, v in config.items() if k != "patch_size" and not k.startswith("_")}
@@ -75,13 +73,15 @@ def unet(case: dict, out: Path) -> list[str]:
     module = Step(net)
     expected = module(**inputs)
     write_values(out / "values.safetensors", inputs, {"output": expected})
-    write_weights(out / "weights.gguf", "imagen-unet", names(net), case["format"], {"imagen.unet.config": json.dumps(config)})
+    write_weights(out / "weights.gguf", "imagen-unet", parameters(net), case["format"], {"imagen.unet.config": json.dumps(config)})
     # onnxruntime-web has no quantised convolution: against the quantised row it runs the dequantised weights.
-    graphs = [graph_of(out, "decomposed", module, inputs, "f32", expected)]
+    variants = {"decomposed": module}
     if any(hasattr(layer, "add_k_proj") for layer in net.modules()):
-        net.set_attn_processor(Attended())
-        graphs.append(graph_of(out, "contributed", module, inputs, "f32", expected))
-    return graphs
+        fused = UNet2DConditionModel(**known).float().eval()
+        fused.load_state_dict(net.state_dict())
+        fused.set_attn_processor(Attended())
+        variants["contributed"] = Step(fused)
+    return graph.variants(out, variants, inputs, "f32", expected)
 
 
 class Encoder(nn.Module):
@@ -93,6 +93,24 @@ class Encoder(nn.Module):
 
     def forward(self, x, mask):
         return self.model(inputs_embeds=x, attention_mask=mask).last_hidden_state
+
+
+class FusedEncoder(nn.Module):
+    """The same with onnxruntime's fused attention, and the positions' bias as a constant."""
+
+    def __init__(self, model: T5EncoderModel, tokens: int):
+        super().__init__()
+        self.stack = model.encoder
+        self.register_buffer("bias", self.stack.block[0].layer[0].SelfAttention.compute_bias(tokens, tokens))
+
+    def forward(self, x, mask):
+        bias = self.bias + (1.0 - mask)[:, None, None, :] * torch.finfo(torch.float32).min
+        for block in self.stack.block:
+            attention, normed = block.layer[0].SelfAttention, block.layer[0].layer_norm(x)
+            q, k, v = attention.q(normed), attention.k(normed), attention.v(normed)
+            x = x + attention.o(contributed(q, k, v, attention.n_heads, 1.0, bias))
+            x = block.layer[1](x)
+        return self.stack.final_layer_norm(x)
 
 
 PARTS = {
@@ -113,8 +131,6 @@ def llama_cpp_name(name: str) -> str:
 
 
 def t5(case: dict, out: Path) -> list[str]:
-    from export import graph_of
-
     # A vocabulary of 32 rows: looking one up is not what is measured.
     config = T5Config(
         vocab_size=32, d_model=case["d_model"], d_ff=case["d_ff"], d_kv=64, num_heads=case["heads"],
@@ -139,4 +155,5 @@ def t5(case: dict, out: Path) -> list[str]:
     }  # fmt: skip
     named = {llama_cpp_name(name): value.numpy() for name, value in tensors.items()}
     write_weights(out / "weights.gguf", prefix, named, case["format"], metadata)
-    return [graph_of(out, "decomposed", Encoder(model), inputs, case["format"], expected)]
+    variants = {"decomposed": Encoder(model), "contributed": FusedEncoder(model, case["tokens"])}
+    return graph.variants(out, variants, inputs, case["format"], expected)

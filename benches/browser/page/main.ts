@@ -2,7 +2,7 @@
 
 import { Burn } from "./burn.ts";
 import type { Case, Engine, Runner } from "./engine.ts";
-import { OnnxRuntime } from "./ort.ts";
+import { OnnxRuntime, type Trial, trial as trialOf, type Way } from "./ort.ts";
 import { cascade, Ours } from "./ours.ts";
 import { distance, OUTPUT, readValues } from "./values.ts";
 
@@ -22,14 +22,34 @@ export type Outcome = Measured | { failed: string };
 const LEAST_MS = 150;
 const MOST_REPEATS = 20;
 
-const engines: Engine[] = [new Ours(), new Burn(), new OnnxRuntime()];
+const folderOf = (name: string) => `/data/${encodeURIComponent(name)}`;
 
-async function measure(name: string, names: string[], runs: number): Promise<Record<string, Outcome>> {
-  const folder = `/data/${encodeURIComponent(name)}`;
+/** What a thrown thing says: the engines throw strings and plain objects too. */
+const reason = (error: unknown) =>
+  String((error as { message?: string } | undefined)?.message ?? error)
+    .replace(/\s+/g, " ")
+    .slice(0, 300);
+
+async function graphs(name: string): Promise<string[]> {
+  return ((await (await fetch(`${folderOf(name)}/case.json`)).json()) as Case).graphs;
+}
+
+/** Tries one way of onnxruntime-web. */
+async function trial(name: string, way: Way): Promise<Trial | { failed: string }> {
+  try {
+    return await trialOf(way, folderOf(name), await readValues(`${folderOf(name)}/values.safetensors`));
+  } catch (error) {
+    return { failed: reason(error) };
+  }
+}
+
+async function measure(name: string, names: string[], runs: number, way?: Way): Promise<Record<string, Outcome>> {
+  const engines: Engine[] = [new Ours(), new Burn(), new OnnxRuntime(way)];
+  const folder = folderOf(name);
   const given = (await (await fetch(`${folder}/case.json`)).json()) as Case;
   const values = await readValues(`${folder}/values.safetensors`);
   const outcomes: Record<string, Outcome> = {};
-  const ready: { measured: Measured; runner: Runner }[] = [];
+  const ready: { name: string; measured: Measured; runner: Runner }[] = [];
   for (const engine of engines.filter((engine) => names.includes(engine.name) && engine.takes(given))) {
     try {
       const runner = await engine.load(given, folder, values);
@@ -37,15 +57,21 @@ async function measure(name: string, names: string[], runs: number): Promise<Rec
       const error = distance(await runner.output(), values.get(OUTPUT)?.data ?? new Float32Array());
       const measured = { ms: [], error, note: runner.note };
       outcomes[engine.name] = measured;
-      ready.push({ measured, runner });
+      ready.push({ name: engine.name, measured, runner });
     } catch (error) {
-      outcomes[engine.name] = { failed: String((error as { message?: string }).message ?? error) };
+      outcomes[engine.name] = { failed: reason(error) };
     }
   }
   for (let run = 0; run < runs; run++) {
     // Whoever is first in one run is last in the next.
     const order = run % 2 === 0 ? ready : [...ready].reverse();
-    for (const { measured, runner } of order) measured.ms.push(await timed(runner));
+    for (const { name, measured, runner } of order) {
+      try {
+        measured.ms.push(await timed(runner));
+      } catch (error) {
+        outcomes[name] = { failed: reason(error) };
+      }
+    }
   }
   for (const { runner } of ready) runner.free();
   return outcomes;
@@ -69,7 +95,7 @@ async function adapter(): Promise<string> {
   return info ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ") : "none";
 }
 
-export const bench = { measure, adapter, cascade };
+export const bench = { graphs, trial, measure, adapter, cascade };
 declare global {
   interface Window {
     bench: typeof bench;

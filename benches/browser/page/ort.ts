@@ -1,6 +1,6 @@
 /**
- * onnxruntime-web's WebGPU execution provider at its best: inputs and outputs stay in GPU buffers, of the graphs that
- * were exported the fastest is taken, and its commands are captured where that works and is faster.
+ * onnxruntime-web's WebGPU execution provider: inputs and outputs stay in GPU buffers, and of the graphs that were
+ * exported, with commands captured or not, the driver takes the fastest.
  */
 
 import type { InferenceSession, Tensor } from "onnxruntime-web/webgpu";
@@ -25,65 +25,43 @@ for (const level of ["log", "info", "warn", "error", "debug"] as const) {
   };
 }
 
+/** One of the ways in which a row can run: an exported graph, with its commands captured or not. */
+export interface Way {
+  graph: string;
+  capture: boolean;
+}
+
 export class OnnxRuntime implements Engine {
   readonly name = "ort";
-  private loaded: Promise<Ort> | undefined;
+
+  /** `way`: what [[`trial`]]s in pages of their own found to be the fastest. */
+  constructor(private readonly way: Way | undefined) {}
 
   takes(): boolean {
-    return true;
+    return this.way !== undefined;
   }
 
-  async load(given: Case, folder: string, values: Values): Promise<Runner> {
-    this.loaded ??= load();
-    const ort = await this.loaded;
-    const attempts: Attempt[] = [];
-    for (const graph of given.graphs) {
-      attempts.push(await attempt(ort, await bytes(`${folder}/${graph}`), values, graph, false));
-    }
-    const plain = fastest(attempts);
-    // Capture refuses a graph with nodes on the CPU.
-    if (plain && plain.note === plain.graph) {
-      attempts.push(await attempt(ort, await bytes(`${folder}/${plain.graph}`), values, plain.graph, true));
-    }
-    const failures = attempts.flatMap((tried) => ("failed" in tried ? [tried.failed] : []));
-    const best = fastest(attempts);
-    if (!best) throw new Error(failures.join("; "));
-    const { session } = best;
-    const note = [best.note, ...failures].join("; ");
-    // Sessions are not released: the page goes after the row, and releasing one breaks the buffers of the others.
-    return { note, run: () => session.run(), output: () => session.output(), free: () => {} };
+  async load(_: Case, folder: string, values: Values): Promise<Runner> {
+    const { session, placed } = await Session.open(this.way as Way, folder, values);
+    return { note: placed, run: () => session.run(), output: () => session.output(), free: () => {} };
   }
 }
 
-interface Timed {
-  session: Session;
+/** What one way came to. */
+export interface Trial extends Way {
   ms: number;
-  graph: string;
-  note: string;
+  /** How many nodes are on the CPU; empty where none is. */
+  placed: string;
 }
 
-type Attempt = Timed | { failed: string };
-
-function fastest(attempts: Attempt[]): Timed | undefined {
-  const timed = attempts.filter((tried): tried is Timed => "session" in tried);
-  return timed.sort((a, b) => a.ms - b.ms)[0];
-}
-
-/** Opens a session and times one run after the first ones. */
-async function attempt(ort: Ort, model: Uint8Array, values: Values, graph: string, capture: boolean): Promise<Attempt> {
-  try {
-    printed.length = 0;
-    const session = await Session.open(ort, model, values, capture);
-    const placed = placement(printed.splice(0));
-    // The first run compiles shaders; with capture the second one records.
-    for (let turn = 0; turn < (capture ? 2 : 1); turn++) await session.run();
-    const start = performance.now();
-    await session.run();
-    const ms = performance.now() - start;
-    return { session, ms, graph, note: capture ? `${graph}, captured` : [graph, placed].filter(Boolean).join(", ") };
-  } catch (error) {
-    return { failed: `${graph}${capture ? ", captured" : ""} failed: ${error}` };
-  }
+/** Times one run after the first ones. Only one session may be opened in a page: a second one breaks its buffers. */
+export async function trial(way: Way, folder: string, values: Values): Promise<Trial> {
+  const { session, placed } = await Session.open(way, folder, values);
+  // The first run compiles shaders; with capture the second one records.
+  for (let turn = 0; turn < (way.capture ? 2 : 1); turn++) await session.run();
+  const start = performance.now();
+  await session.run();
+  return { ...way, ms: performance.now() - start, placed };
 }
 
 async function load(): Promise<Ort> {
@@ -113,7 +91,10 @@ class Session {
     private readonly buffers: GPUBuffer[],
   ) {}
 
-  static async open(ort: Ort, model: Uint8Array, values: Values, capture: boolean): Promise<Session> {
+  static async open({ graph, capture }: Way, folder: string, values: Values) {
+    const ort = await load();
+    const model = await bytes(`${folder}/${graph}`);
+    printed.length = 0;
     const session = await ort.InferenceSession.create(model, {
       executionProviders: ["webgpu"],
       graphOptimizationLevel: "all",
@@ -122,6 +103,7 @@ class Session {
       // Verbose says where nodes were placed.
       logSeverityLevel: capture ? 3 : 0,
     });
+    const placed = capture ? "" : placement(printed.splice(0));
     const device = await ort.env.webgpu.device;
     const buffers: GPUBuffer[] = [];
     const tensor = ({ shape, data }: Value) => {
@@ -139,7 +121,8 @@ class Session {
     }
     const expected = values.get(OUTPUT) as Value;
     const zeros = { shape: expected.shape, data: new Float32Array(expected.data.length) };
-    return new Session(session, device, feeds, { [session.outputNames[0] ?? OUTPUT]: tensor(zeros) }, buffers);
+    const fetches = { [session.outputNames[0] ?? OUTPUT]: tensor(zeros) };
+    return { session: new Session(session, device, feeds, fetches, buffers), placed };
   }
 
   async run(): Promise<void> {
