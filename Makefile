@@ -87,6 +87,7 @@ package:
 page-check: $(WASM)
 	$(BIN)/tsc --noEmit -p www
 	$(BIN)/tsc --noEmit -p tests/browser
+	$(BIN)/tsc --noEmit -p benches/browser
 
 browser-test: dist
 	$(BIN)/playwright test -c tests/browser --grep-invert "@slow|@bench"
