@@ -9,6 +9,7 @@ pub use case::BurnCase;
 
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use futures_channel::oneshot;
 use wasm_bindgen::prelude::*;
 
 /// A device of burn's, made by burn as it likes.
@@ -45,12 +46,10 @@ impl BurnPeer {
 
 /// Waits until everything submitted to `queue` is done. burn's own `sync` blocks, which a page cannot.
 async fn drained(queue: &wgpu::Queue) -> Result<(), JsError> {
-    let queue = queue.clone();
-    let promise = js_sys::Promise::new(&mut |resolve, _| {
-        queue.on_submitted_work_done(move || {
-            let _ = resolve.call0(&JsValue::NULL);
-        });
+    let (done, waited) = oneshot::channel();
+    queue.on_submitted_work_done(move || {
+        // Nobody waits any more where this fails.
+        let _ = done.send(());
     });
-    let waited = wasm_bindgen_futures::JsFuture::from(promise).await;
-    waited.map(drop).map_err(|_| JsError::new("waiting for the queue failed"))
+    Ok(waited.await?)
 }

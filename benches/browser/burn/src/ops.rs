@@ -92,8 +92,7 @@ impl Operation {
         match self.row.kind.as_str() {
             "pool" => {
                 let x = self.normed(inputs.expect("x")?);
-                let options = AvgPoolOptions::new([2, 2], [2, 2], [0, 0], true, false);
-                Ok(avg_pool2d(x, options).flatten(0, 3))
+                Ok(avg_pool2d(x, AvgPoolOptions::new([2, 2]).with_stride([2, 2])).flatten(0, 3))
             }
             "nearest" => Ok(doubled(inputs.expect("x")?).flatten(0, 3)),
             "attention" => self.attend(inputs),
