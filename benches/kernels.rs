@@ -70,12 +70,12 @@ fn compile(
     build: impl FnOnce(&mut PlanBuilder) -> Result<Tensor, GpuError>,
 ) -> Result<(Plan, GpuWeights, u64), GpuError> {
     let mut file = weights(specs);
-    let mut b = PlanBuilder::new(&WeightIndex::from(&file), device.limits());
+    let mut b = PlanBuilder::for_device(&WeightIndex::from(&file), device);
     let y = build(&mut b)?;
     b.output("y", y);
     let description = b.finish()?;
     block_on(async {
-        let weights = GpuWeights::upload(device, &mut file, &|_| true).await?;
+        let weights = description.upload(device, &mut file).await?;
         let plan = description.compile(device, &weights, &mut |_, _| {}).await?;
         Ok((plan, weights, description.flops("step")))
     })

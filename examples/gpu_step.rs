@@ -34,7 +34,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let config = UNetConfig::from_json(config)?;
     let device = Device::request(DeviceOptions::default()).await?;
 
-    let mut b = PlanBuilder::new(&WeightIndex::from(&weights), device.limits());
+    let mut b = PlanBuilder::for_device(&WeightIndex::from(&weights), &device);
     b.phase("prompt");
     b.phase("step");
     let side = size / config.patch_size.max(1) as u32;
@@ -42,7 +42,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let y = plan::build(&mut b, &config, x, tokens)?;
     b.output("y", y);
     let description = b.finish()?;
-    let uploaded = GpuWeights::upload(&device, &mut weights, &|name| description.uses(name)).await?;
+    let uploaded = description.upload(&device, &mut weights).await?;
     let plan = description.compile(&device, &uploaded, &mut |_, _| {}).await?;
 
     let values = |count: u64| (0..count).map(|i| ((i * 7919) % 2048) as f32 / 1024.0 - 1.0).collect::<Vec<f32>>();

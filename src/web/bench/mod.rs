@@ -65,7 +65,7 @@ impl Bench {
         let network = Network::new(&row, &mut weights).await?;
         let index = WeightIndex::from(&weights);
         let description = describe(&row, &network, &index, &self.device).map_err(gpu)?;
-        let uploaded = GpuWeights::upload(&self.device, &mut weights, &|name| description.uses(name)).await;
+        let uploaded = description.upload(&self.device, &mut weights).await;
         let uploaded = uploaded.map_err(gpu)?;
         let plan = description.compile(&self.device, &uploaded, &mut |_, _| {}).await.map_err(gpu)?;
         network.constants(&plan).map_err(gpu)?;
@@ -76,7 +76,7 @@ impl Bench {
 }
 
 fn describe(row: &Row, network: &Network, index: &WeightIndex, device: &Device) -> Result<PlanDescription, GpuError> {
-    let mut builder = PlanBuilder::new(index, device.limits());
+    let mut builder = PlanBuilder::for_device(index, device);
     let output = match row {
         Row::Ops(operation) => operation.record(&mut builder)?,
         Row::UNet { .. } | Row::T5 { .. } => network.record(&mut builder)?,
