@@ -7,7 +7,7 @@
 
 use imagen_web::cascade::Profile;
 use imagen_web::gpu::plan::{PlanBuilder, Profiler, Shape};
-use imagen_web::gpu::{Device, DeviceOptions, GpuWeights};
+use imagen_web::gpu::{Device, DeviceOptions};
 use imagen_web::unet::{UNetConfig, plan, sinusoidal};
 use imagen_web::weights::{FileSource, WeightIndex, Weights};
 use serde_json::json;

@@ -122,7 +122,7 @@ fn for_gpu(m: u32, n: u32, limits: &wgpu::Limits) -> Tile {
     economical()
         .find(|tile| tile.workgroups(m, n) >= 64)
         .or_else(|| economical().max_by_key(|tile| tile.workgroups(m, n)))
-        .or_else(|| fits().last())
+        .or_else(|| fits().next_back())
         .unwrap_or(GPU[GPU.len() - 1])
 }
 

@@ -12,7 +12,7 @@ use wgpu::BufferUsages;
 
 impl PlanDescription {
     /// Makes the plan's buffers, pipelines and bind groups on a device with (at least) the limits that the plan was
-    /// built for. `weights` has to hold all of [`Self::weights`]; the plan keeps what it binds of them alive only as
+    /// built for. `weights` is what [`Self::upload`] brought; the plan keeps what it binds of them alive only as
     /// long as `weights` lives, so drop the plan first.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ async fn plan(device: &Arc<Device>) -> Result<(GpuWeights, Plan), GpuError> {
     let y = b.linear(h, Linear { gate: Some(h), ..Linear::new("linear") })?;
     b.output("y", y);
     let description = b.finish()?;
-    let uploaded = GpuWeights::upload(device, &mut weights.open(), &|_| true).await?;
+    let uploaded = description.upload(device, &mut weights.open()).await?;
     let plan = description.compile(device, &uploaded, &mut |_, _| {}).await?;
     plan.write("x", &values(1, VALUES))?;
     Ok((uploaded, plan))
