@@ -98,8 +98,8 @@ const SOFTWARE_WIDE: [Tile; 2] = [Tile::new(16, 8, 4, 4), Tile::new(16, 8, 5, 4)
 
 /// All tiles, for measuring them.
 pub fn tiles() -> impl Iterator<Item = Tile> {
-    let software = SOFTWARE.into_iter().chain(SOFTWARE_WIDE);
-    GPU.into_iter().chain(software.filter(|tile| !GPU.contains(tile)))
+    let software = SOFTWARE.into_iter().filter(|tile| !GPU.contains(tile));
+    GPU.into_iter().chain(software).chain(SOFTWARE_WIDE.into_iter().filter(|tile| !SOFTWARE.contains(tile)))
 }
 
 impl std::fmt::Display for Tile {
