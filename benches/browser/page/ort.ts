@@ -34,7 +34,7 @@ export interface Way {
 export class OnnxRuntime implements Engine {
   readonly name = "ort";
 
-  /** `way`: what [[`trial`]]s in pages of their own found to be the fastest. */
+  /** The way that trials, each in a page of its own, found to be the fastest. */
   constructor(private readonly way: Way | undefined) {}
 
   takes(): boolean {
