@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod plan;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod tune;
 mod weights;
 
