@@ -27,7 +27,7 @@ IF_I_M = dict(
     down_block_types=['ResnetDownsampleBlock2D'] + ['SimpleCrossAttnDownBlock2D'] * 3,
     up_block_types=['SimpleCrossAttnUpBlock2D'] * 3 + ['ResnetUpsampleBlock2D'],
 )
-TINY = dict(IF_I_M, sample_size=32, block_out_channels=[32, 64, 96, 128], layers_per_block=1, attention_head_dim=32,
+TINY = dict(IF_I_M, sample_size=16, block_out_channels=[32, 64, 96, 128], layers_per_block=1, attention_head_dim=32,
             cross_attention_dim=128, encoder_hid_dim=64, addition_embed_type_num_heads=4)
 ROWS, TOKENS = 2, 77
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -78,7 +78,7 @@ def row(name, seconds, gflop, peak):
 
 
 def main(folder, *options):
-    config, side, steps = (TINY, 512, 5) if '--tiny' in options else (IF_I_M, 8192, 20)
+    config, side, steps = (TINY, 512, 3) if '--tiny' in options else (IF_I_M, 8192, 20)
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
