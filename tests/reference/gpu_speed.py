@@ -17,7 +17,7 @@ import tempfile
 import time
 
 import torch
-from diffusers import DDPMScheduler, UNet2DConditionModel
+from diffusers import DDPMScheduler, UNet2DConditionModel, logging
 
 IF_I_M = dict(
     sample_size=64, in_channels=3, out_channels=6, act_fn='gelu', block_out_channels=[192, 384, 576, 768], layers_per_block=3,
@@ -79,6 +79,7 @@ def row(name, seconds, gflop, peak):
 
 def main(folder, *options):
     config, side, steps = (TINY, 512, 3) if '--tiny' in options else (IF_I_M, 8192, 20)
+    logging.set_verbosity_error()
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
