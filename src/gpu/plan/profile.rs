@@ -66,12 +66,13 @@ impl PlanDescription {
 /// True where two bindings are the same memory.
 fn same(a: &Binding, b: &Binding) -> bool {
     let tensor = |binding: &Binding| match binding {
-        Binding::Read(Tensor { id, .. }) | Binding::Write(Tensor { id, .. }) | Binding::Update(Tensor { id, .. }) => {
-            Some(*id)
-        }
+        // Other parts of a tensor are other memory.
+        Binding::Read(Tensor { id, first, .. })
+        | Binding::Write(Tensor { id, first, .. })
+        | Binding::Update(Tensor { id, first, .. }) => Some((*id, *first)),
         Binding::Weight { .. } | Binding::Step | Binding::Empty => None,
     };
-    a == b || tensor(a).is_some_and(|id| tensor(b) == Some(id))
+    a == b || tensor(a).is_some_and(|place| tensor(b) == Some(place))
 }
 
 impl Plan {
