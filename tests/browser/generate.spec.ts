@@ -1,6 +1,6 @@
 /** From a typed prompt to the pictures, on the CPU path. */
 
-import { expect, type Page, test } from "@playwright/test";
+import { type Browser, expect, type Page, test } from "@playwright/test";
 import { longestTask } from "./main-thread.ts";
 import { Studio } from "./studio.ts";
 
@@ -21,7 +21,14 @@ async function watch(page: Page): Promise<void> {
   });
 }
 
-test("a prompt becomes a picture at 64 and 256 while the page stays responsive", async ({ browser, page }) => {
+test.describe("responsive", () => {
+  // A starved core makes a thread's own time longer too (cold caches); a task that is really too long is so every time.
+  test.describe.configure({ retries: 2 });
+  test("a prompt becomes a picture at 64 and 256 while the page stays responsive", ({ browser, page }) =>
+    pictureAt256(browser, page));
+});
+
+async function pictureAt256(browser: Browser, page: Page): Promise<void> {
   await watch(page);
   const requests: string[] = [];
   page.on("request", (request) => requests.push(request.url()));
@@ -55,7 +62,7 @@ test("a prompt becomes a picture at 64 and 256 while the page stays responsive",
 
   const base = new URL("./", page.url()).href;
   expect(requests.filter((url) => !url.startsWith(base) && !/^(blob|data):/.test(url))).toEqual([]);
-});
+}
 
 test("the same seed gives the same file, another prompt another picture", async ({ page }) => {
   const studio = new Studio(page);
