@@ -2,14 +2,15 @@
 // one tile at a time. Keys and values come in one or two segments (text, then image) that stand one behind the other
 // without being copied together.
 //
-// Tiling: a workgroup of 64 lanes, 8 × 8, takes QUERIES = 8·LANE_QUERIES queries of one head and walks over the keys in
-// tiles of KEYS = 8·LANE_KEYS. The queries stay in workgroup memory, the tile of keys is overwritten by that of the
-// values. A lane owns the queries (lane / 8) + 8·r: it computes LANE_QUERIES × LANE_KEYS scores, each
-// Value read serving several products, and keeps its part of those queries' output in registers. Rows of the tiles are padded
-// to an odd number of Values, so that lanes reading one column of different rows hit different banks. The tile is as large
-// as 16 KiB allow for the head's width; a row's maximum meets in workgroup memory, its sum only once at the end.
-// The loops over registers are written out (`// unroll`). In front stand the type Value, a vec4 or (for heads whose width is no multiple of 4) an f32, with its `product`, and
-// the constants PARTS (Values of a head), LANE_QUERIES, LANE_KEYS and LANE_PARTS (output Values of a lane per query).
+// Tiling: a workgroup of 64 lanes, 8 × 8, takes QUERIES = 8·LANE_QUERIES queries of one head and walks over the keys
+// in tiles of KEYS = 8·LANE_KEYS. The queries stay in workgroup memory, the tile of keys is overwritten by that of
+// the values. A lane owns the queries (lane / 8) + 8·r: it computes LANE_QUERIES × LANE_KEYS scores, each Value read
+// serving several products, and keeps its part of those queries' output in registers. Rows of the tiles are padded
+// to an odd number of Values, so that lanes reading one column of different rows hit different banks. The tile is as
+// large as 16 KiB allow for the head's width; a row's maximum meets in workgroup memory, its sum only once at the
+// end. The loops over registers are written out (`// unroll`). In front stand the type Value, a vec4 or (for heads
+// whose width is no multiple of 4) an f32, with its `product`, and the constants PARTS (Values of a head),
+// LANE_QUERIES, LANE_KEYS and LANE_PARTS (output Values of a lane per query).
 
 struct Params {
     query_tokens: u32,

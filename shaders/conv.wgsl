@@ -1,13 +1,14 @@
 // y = (conv(act(a · x + b)) + bias + residual) · scale as a matrix product: rows are output pixels, columns of the
 // weight are the window's taps times the channels, channels fastest. The gathered matrix is never stored.
 //
-// Tiling: as in linear.wgsl, TILE_M pixels × TILE_N outputs per workgroup, ROWS × OUTPUTS per thread in registers, steps
-// of 16 columns through workgroup memory. A thread always loads the same pixels and every fourth vec4 of columns: the
-// pixels are decoded once, and it walks through taps and channels by counting, without a division in the loop. Norm,
-// activation, nearest upsampling and the second input are part of the load; an input value is normalised again for each
-// tap and each TILE_N outputs, which is cheap beside their products. The loops over registers are written out
-// (`// unroll`), those that load are not: their branches make slow compilers slower still. In front stand TILE_M, TILE_N, THREADS_M, THREADS_N, the readers of x, second, affine, bias and residual,
-// and the writer of y.
+// Tiling: as in linear.wgsl, TILE_M pixels × TILE_N outputs per workgroup, ROWS × OUTPUTS per thread in registers,
+// steps of 16 columns through workgroup memory. A thread always loads the same pixels and every fourth vec4 of
+// columns: the pixels are decoded once, and it walks through taps and channels by counting, without a division in
+// the loop. Norm, activation, nearest upsampling and the second input are part of the load; an input value is
+// normalised again for each tap and each TILE_N outputs, which is cheap beside their products. The loops over
+// registers are written out (`// unroll`), those that load are not: their branches make slow compilers slower still.
+// In front stand TILE_M, TILE_N, THREADS_M, THREADS_N, the readers of x, second, affine, bias and residual, and the
+// writer of y.
 
 struct Params {
     m: u32,

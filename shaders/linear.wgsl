@@ -1,14 +1,14 @@
 // y = (act(W · x + b) · gate + residual) · scale for many rows of x.
 //
-// Tiling: a workgroup of THREADS_M × THREADS_N threads makes TILE_M rows × TILE_N outputs, a thread ROWS × OUTPUTS of
-// them in registers: rows ty + r·THREADS_M, outputs in runs of four neighbours. It walks along K in steps of 16: x (after
-// norm and activation) and the dequantised weights go to workgroup memory as vec4 along K, once each; a thread takes
-// ROWS + OUTPUTS vec4 from there for ROWS · OUTPUTS dot products, which is why the register tile is as large as the
-// processor bears. A row of the tiles is 4 vec4 of values and one of padding, and the outputs lie in it in the order
-// in which neighbouring threads read them, so that those hit different banks. Dequantising while filling the tile costs
-// once per TILE_M uses; the norm's factors are read once per batch entry that a thread meets. The loops over registers
-// are written out (`// unroll`), those that load are not: their branches make slow compilers slower still. In front stand TILE_M, TILE_N,
-// THREADS_M, THREADS_N and the readers and the writer.
+// Tiling: a workgroup of THREADS_M × THREADS_N threads makes TILE_M rows × TILE_N outputs, a thread ROWS × OUTPUTS
+// of them in registers: rows ty + r·THREADS_M, outputs in runs of four neighbours. It walks along K in steps of 16:
+// x (after norm and activation) and the dequantised weights go to workgroup memory as vec4 along K, once each; a
+// thread takes ROWS + OUTPUTS vec4 from there for ROWS · OUTPUTS dot products, which is why the register tile is as
+// large as the processor bears. A row of the tiles is 4 vec4 of values and one of padding, and the outputs lie in it
+// in the order in which neighbouring threads read them, so that those hit different banks. Dequantising while
+// filling the tile costs once per TILE_M uses; the norm's factors are read once per batch entry that a thread meets.
+// The loops over registers are written out (`// unroll`), those that load are not: their branches make slow
+// compilers slower still. In front stand TILE_M, TILE_N, THREADS_M, THREADS_N and the readers and the writer.
 
 struct Params {
     m: u32,

@@ -79,23 +79,21 @@ impl PlanBuilder {
         // Parts begin at a multiple of four values, so that they are read by fours.
         let together =
             outputs.iter().all(|n| n.is_multiple_of(4)) && (biases.is_empty() || biases.len() == layers.len());
-        let stacked = match layers {
-            [first, _, ..] if together => {
-                let names: Vec<&str> = layers.iter().map(|layer| layer.weight).collect();
-                self.stack(&names)?.map(|weight| (*first, weight))
-            }
-            _ => None,
-        };
-        let Some((first, weight)) = stacked else {
-            return layers.iter().map(|&layer| self.linear(x, layer)).collect();
-        };
+        let separate = |b: &mut Self| layers.iter().map(|&layer| b.linear(x, layer)).collect();
+        let (true, [first, _, ..]) = (together, layers) else { return separate(self) };
         let n = outputs.iter().sum();
+        // Biases of different formats do not go together, and one of a wrong length is told by the layer itself.
+        let bias = if biases.is_empty() { None } else { self.stack(&biases)? };
+        if !biases.is_empty() && bias.as_ref().is_none_or(|bias| bias.layout.columns != n) {
+            return separate(self);
+        }
+        let names: Vec<&str> = layers.iter().map(|layer| layer.weight).collect();
+        let Some(weight) = self.stack(&names)? else { return separate(self) };
         if (weight.layout.rows, weight.layout.columns) != (n, x.shape.channels) {
             let message = format!("the weights of {} do not take {} channels", weight.name, x.shape.channels);
             return Err(GpuError::shape("linears", message));
         }
-        let bias = if biases.is_empty() { None } else { self.stack(&biases)? };
-        let all = self.layer(x, first, &weight, bias.as_ref())?;
+        let all = self.layer(x, *first, &weight, bias.as_ref())?;
         let mut end = 0;
         Ok(outputs
             .into_iter()

@@ -212,6 +212,24 @@ fn layers_of_one_input_are_one_product() {
 }
 
 #[test]
+fn biases_of_different_formats_are_not_forgotten() {
+    let mut weights = TestWeights::new();
+    for name in ["a", "b"] {
+        weights.random(name, &[8, 64], BlockFormat::F32);
+    }
+    weights.random("a.bias", &[8], BlockFormat::F32);
+    weights.random("b.bias", &[8], BlockFormat::F16);
+    let mut b = PlanBuilder::new(&weights.index(), &wgpu::Limits::default());
+    let x = b.input("x", Shape::tokens(1, 9, 64)).unwrap();
+    let layers = [("a", "a.bias"), ("b", "b.bias")].map(|(w, bias)| Linear { bias: Some(bias), ..Linear::new(w) });
+    let y = b.linears(x, &layers).unwrap();
+    b.output("y", y[0]);
+    let plan = b.finish().unwrap();
+    assert_eq!(plan.dispatches("step"), 2);
+    assert!(plan.uses("a.bias") && plan.uses("b.bias"));
+}
+
+#[test]
 fn the_joint_product_saves_dispatches() {
     let mut weights = TestWeights::new();
     for name in ["q", "k", "v", "bias"] {

@@ -2,10 +2,10 @@
 //! text and the noise level's embedding.
 
 use super::attention::{self, TextKeys};
-use super::kernel;
 use super::names::Names;
+use super::time::two_layers;
 use crate::gpu::GpuError;
-use crate::gpu::kernels::{Attention, Linear};
+use crate::gpu::kernels::{Activation, Attention, Linear};
 use crate::gpu::plan::{PlanBuilder, Shape, Tensor};
 use crate::unet::architecture::{Architecture, Block, TextPooling};
 
@@ -94,21 +94,5 @@ fn pool(b: &mut PlanBuilder, options: &TextPooling, text: Tensor) -> Result<Tens
 /// The noise level's embedding, and the pooled text added to it.
 fn class(b: &mut PlanBuilder, network: &Architecture, batch: u32, pooled: Option<Tensor>) -> Result<Tensor, GpuError> {
     let sinusoids = b.input("class_embedding", Shape::vector(batch, network.base_channels as u32))?;
-    let names = Names::new("class_embedding");
-    let hidden = b.linear(
-        sinusoids,
-        Linear {
-            bias: Some(&names.of("linear_1.bias")),
-            activation: kernel(network.activation),
-            ..Linear::new(&names.of("linear_1.weight"))
-        },
-    )?;
-    b.linear(
-        hidden,
-        Linear {
-            bias: Some(&names.of("linear_2.bias")),
-            residual: pooled,
-            ..Linear::new(&names.of("linear_2.weight"))
-        },
-    )
+    two_layers(b, network, "class_embedding", sinusoids, Activation::None, pooled)
 }

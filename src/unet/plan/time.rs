@@ -55,7 +55,20 @@ pub(super) fn record(
 /// The sum of all embeddings, before the activation that the configuration may put behind it.
 fn embed(b: &mut PlanBuilder, network: &Architecture, batch: u32, others: Option<Tensor>) -> Result<Tensor, GpuError> {
     let sinusoids = b.input("timestep_embedding", Shape::vector(batch, network.base_channels as u32))?;
-    let names = Names::new("time_embedding");
+    let after = optional_kernel(network.time_post_activation);
+    two_layers(b, network, "time_embedding", sinusoids, after, others)
+}
+
+/// The two layers that every embedding goes through, with `others` added.
+pub(super) fn two_layers(
+    b: &mut PlanBuilder,
+    network: &Architecture,
+    module: &str,
+    sinusoids: Tensor,
+    activation: Activation,
+    others: Option<Tensor>,
+) -> Result<Tensor, GpuError> {
+    let names = Names::new(module);
     let hidden = b.linear(
         sinusoids,
         Linear {
@@ -68,7 +81,7 @@ fn embed(b: &mut PlanBuilder, network: &Architecture, batch: u32, others: Option
         hidden,
         Linear {
             bias: Some(&names.of("linear_2.bias")),
-            activation: optional_kernel(network.time_post_activation),
+            activation,
             residual: others,
             ..Linear::new(&names.of("linear_2.weight"))
         },
