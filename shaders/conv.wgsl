@@ -7,8 +7,9 @@
 // the loop. Norm, activation, nearest upsampling and the second input are part of the load; an input value is
 // normalised again for each tap and each TILE_N outputs, which is cheap beside their products. The loops over
 // registers are written out (`// unroll`), those that load are not: their branches make slow compilers slower still.
-// In front stand TILE_M, TILE_N, THREADS_M, THREADS_N, the readers of x, second, affine, bias and residual, and the
-// writer of y.
+// In front stand TILE_M, TILE_N, THREADS_M, THREADS_N, Factor (what is multiplied), the readers of x, second, affine, bias
+// and residual, and the writer of y. What layers differ in and costs little is a parameter, not a constant: every
+// constant is another pipeline to compile.
 
 struct Params {
     m: u32,
@@ -33,8 +34,12 @@ struct Params {
     window: u32,
     stride: u32,
     padding: u32,
-    // Of a residual with one vector per batch entry: values from one to the next, and the first.
-    residual_pitch: u32,
+    // 1 where the picture is doubled first.
+    upsample: u32,
+    // Of the residual: values from one batch entry to the next, from one pixel to the next, and the first. With a
+    // vector per batch entry the second is 0.
+    residual_entry: u32,
+    residual_pixel: u32,
     residual_first: u32,
 }
 
@@ -43,20 +48,14 @@ struct Params {
 
 // All channel counts are multiples of 4: four columns are four channels of one tap and one input.
 override WIDE: bool;
-override HAS_SECOND: bool;
 override HAS_NORM: bool;
-override HAS_BIAS: bool;
-// 0 none, 1 of the output's shape, 2 one vector per batch entry.
-override RESIDUAL: u32;
-// 1 where the picture is doubled first.
-override UPSAMPLE: u32;
 override ACTIVATION: u32;
 
 const THREADS = THREADS_M * THREADS_N;
 const STRIDE = 5u;
 
-var<workgroup> x_tile: array<vec4<f32>, TILE_M * STRIDE>;
-var<workgroup> w_tile: array<vec4<f32>, TILE_N * STRIDE>;
+var<workgroup> x_tile: array<Factor, TILE_M * STRIDE>;
+var<workgroup> w_tile: array<Factor, TILE_N * STRIDE>;
 
 var<workgroup> origins: array<Origin, TILE_M>;
 
@@ -110,14 +109,14 @@ fn place_of(origin: Origin, column: Column) -> Place {
     let y = origin.y + i32(column.y);
     let x = origin.x + i32(column.x);
     let inside = column.y < params.window && y >= 0 && x >= 0
-        && y < i32(params.height << UPSAMPLE) && x < i32(params.width << UPSAMPLE);
-    let line = origin.entry * params.height + (u32(y) >> UPSAMPLE);
-    return Place(inside, line * params.width + (u32(x) >> UPSAMPLE));
+        && y < i32(params.height << params.upsample) && x < i32(params.width << params.upsample);
+    let line = origin.entry * params.height + (u32(y) >> params.upsample);
+    return Place(inside, line * params.width + (u32(x) >> params.upsample));
 }
 
 // Four channels of one input pixel, before the norm.
 fn read_wide(place: Place, channel: u32) -> vec4<f32> {
-    if HAS_SECOND && channel >= params.first_channels {
+    if channel >= params.first_channels {
         return read_second(place.pixel * params.second_channels + channel - params.first_channels);
     }
     return read_x(place.pixel * params.first_channels + channel);
@@ -132,7 +131,7 @@ fn load_narrow(origin: Origin, first: Column) -> vec4<f32> {
         let place = place_of(origin, column);
         if place.inside {
             var one: f32;
-            if HAS_SECOND && column.channel >= params.first_channels {
+            if column.channel >= params.first_channels {
                 one = read_second_1(place.pixel * params.second_channels + column.channel - params.first_channels);
             } else {
                 one = read_x_1(place.pixel * params.first_channels + column.channel);
@@ -155,18 +154,11 @@ fn store(pixel: u32, first: u32, sum: vec4<f32>) {
         return;
     }
     let output = params.first_output + first;
-    var value = sum;
-    if HAS_BIAS {
-        value += read_bias(output);
-    }
-    let at = pixel * params.n + output;
-    if RESIDUAL == 1u {
-        value += read_residual(at);
-    } else if RESIDUAL == 2u {
-        let entry = pixel / (params.out_height * params.out_width);
-        value += read_residual(entry * params.residual_pitch + params.residual_first + output);
-    }
-    write_y(at, value * params.scale, params.outputs - first);
+    let pixels = params.out_height * params.out_width;
+    let residual = pixel / pixels * params.residual_entry + pixel % pixels * params.residual_pixel;
+    // An absent bias or residual reads as zero.
+    let value = sum + read_bias(output) + read_residual(residual + params.residual_first + output);
+    write_y(pixel * params.n + output, value * params.scale, params.outputs - first);
 }
 
 // The output of the slab that lies at a row of the weights' tile: four neighbours belong to one thread.
@@ -227,7 +219,7 @@ fn main(
             } else {
                 value = load_narrow(origin, column);
             }
-            x_tile[row * STRIDE + part_loaded] = value;
+            x_tile[row * STRIDE + part_loaded] = Factor(value);
         }
         for (var row = row_loaded; row < TILE_N; row += THREADS / 4u) {
             let output = first_n + output_at(row);
@@ -235,7 +227,7 @@ fn main(
             if output < params.outputs && k < params.k {
                 value = weight4(output, k);
             }
-            w_tile[row * STRIDE + part_loaded] = value;
+            w_tile[row * STRIDE + part_loaded] = Factor(value);
         }
         column = advance(column, 16u);
         workgroupBarrier();
@@ -248,7 +240,7 @@ fn main(
             // unroll r ROWS
             let x_{r} = x_tile[(ty + {r}u * THREADS_M) * STRIDE + part];
             // unroll c QUADS
-            sum_{r}_{c} += vec4(dot(x_{r}, w_{c}_0), dot(x_{r}, w_{c}_1), dot(x_{r}, w_{c}_2), dot(x_{r}, w_{c}_3));
+            sum_{r}_{c} += vec4<f32>(vec4(dot(x_{r}, w_{c}_0), dot(x_{r}, w_{c}_1), dot(x_{r}, w_{c}_2), dot(x_{r}, w_{c}_3)));
             // end
             // end
         }

@@ -4,8 +4,8 @@
 // slow workgroups, so it takes two. `slices`: one thread per channel and slice; slice s takes the positions s,
 // s + SLICES, …, so that neighbouring threads read neighbouring values. `finish`: one workgroup per batch entry and
 // group puts the slices together. Every thread sums differences from its first value, which loses nothing where the mean
-// is far from zero; (count, mean, sum of squared deviations) are merged pairwise (Chan, Golub and LeVeque 1979).
-// In front stands LANES.
+// is far from zero; (count, mean, sum of squared deviations) are merged as Chan, Golub and LeVeque (1979) do.
+// In front stand LANES and workgroup_sum (sum.wgsl).
 
 struct Params {
     batch: u32,
@@ -22,9 +22,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-override HAS_SECOND: bool = false;
-override HAS_SCALE_SHIFT: bool = false;
-
 // slices
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> second: array<f32>;
@@ -32,7 +29,7 @@ override HAS_SCALE_SHIFT: bool = false;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec2<f32>>;
 
 fn value_at(pixel: u32, channel: u32) -> f32 {
-    if HAS_SECOND && channel >= params.first_channels {
+    if channel >= params.first_channels {
         return second[pixel * params.second_channels + channel - params.first_channels];
     }
     return x[pixel * params.first_channels + channel];
@@ -72,7 +69,17 @@ fn slices(
 @group(0) @binding(5) var<storage, read> scale_shift: array<f32>;
 @group(0) @binding(6) var<storage, read_write> affine: array<f32>;
 
-var<workgroup> merged: array<vec3<f32>, LANES>;
+// The channels of one group of one batch entry.
+struct Group {
+    entry: u32,
+    first_channel: u32,
+    width: u32,
+}
+
+fn group_at(index: u32) -> Group {
+    let width = (params.first_channels + params.second_channels) / params.groups;
+    return Group(index / params.groups, index % params.groups * width, width);
+}
 
 // Count, mean and sum of squared deviations of two sets together.
 fn merge(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
@@ -85,33 +92,24 @@ fn merge(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
     return vec3(count, a.y + difference * share, a.z + b.z + difference * difference * a.x * share);
 }
 
-// All that the lanes hold, merged; then the affine of one group's channels.
-fn write_affine(lane: u32, mine: vec3<f32>, entry: u32, first_channel: u32) {
+// Merges what the lanes hold; then the affine of the group's channels.
+fn write_affine(lane: u32, mine: vec3<f32>, group: Group) {
     let channels = params.first_channels + params.second_channels;
-    let width = channels / params.groups;
-    merged[lane] = mine;
-    workgroupBarrier();
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        if lane < half {
-            merged[lane] = merge(merged[lane], merged[lane + half]);
-        }
-        workgroupBarrier();
-    }
-    let all = merged[0];
-    let inverse = 1.0 / sqrt(all.z / all.x + params.eps);
+    let width = group.width;
+    let count = f32(params.positions * width);
+    let mean = workgroup_sum(lane, mine.x * mine.y) / count;
+    let apart = mine.y - mean;
+    let squares = workgroup_sum(lane, mine.z + mine.x * apart * apart);
+    let inverse = 1.0 / sqrt(squares / count + params.eps);
     for (var i = lane; i < width; i += LANES) {
-        let channel = first_channel + i;
-        var a = weight[channel] * inverse;
-        var b = bias[channel] - all.y * a;
-        let at = entry * 2u * channels + channel;
-        if HAS_SCALE_SHIFT {
-            let given = entry * params.pitch + params.first + channel;
-            let factor = 1.0 + scale_shift[given];
-            a *= factor;
-            b = b * factor + scale_shift[given + channels];
-        }
-        affine[at] = a;
-        affine[at + channels] = b;
+        let channel = group.first_channel + i;
+        let own = weight[channel] * inverse;
+        let at = group.entry * 2u * channels + channel;
+        // An absent scale and shift read as zero.
+        let given = group.entry * params.pitch + params.first + channel;
+        let factor = 1.0 + scale_shift[given];
+        affine[at] = own * factor;
+        affine[at + channels] = (bias[channel] - mean * own) * factor + scale_shift[given + channels];
     }
 }
 
@@ -126,17 +124,16 @@ fn finish(
         return;
     }
     let channels = params.first_channels + params.second_channels;
-    let width = channels / params.groups;
-    let entry = index / params.groups;
-    let first_channel = index % params.groups * width;
+    let norm_group = group_at(index);
+    let width = norm_group.width;
     var mine = vec3(0.0);
     for (var i = lane; i < params.slices * width; i += LANES) {
         let slice = i / width;
-        let part = parts[(entry * params.slices + slice) * channels + first_channel + i % width];
+        let part = parts[(norm_group.entry * params.slices + slice) * channels + norm_group.first_channel + i % width];
         let count = (params.positions - slice + params.slices - 1u) / params.slices;
         mine = merge(mine, vec3(f32(count), part));
     }
-    write_affine(lane, mine, entry, first_channel);
+    write_affine(lane, mine, norm_group);
 }
 
 @compute @workgroup_size(LANES)
@@ -149,10 +146,10 @@ fn whole(
     if index >= params.batch * params.groups {
         return;
     }
-    let width = (params.first_channels + params.second_channels) / params.groups;
-    let entry = index / params.groups;
-    let first_channel = index % params.groups * width;
-    let first = entry * params.positions;
+    let norm_group = group_at(index);
+    let width = norm_group.width;
+    let first_channel = norm_group.first_channel;
+    let first = norm_group.entry * params.positions;
     let values = params.positions * width;
     var mine = vec3(0.0);
     if lane < values {
@@ -168,5 +165,5 @@ fn whole(
         }
         mine = vec3(count, origin + sum / count, max(squares - sum * sum / count, 0.0));
     }
-    write_affine(lane, mine, entry, first_channel);
+    write_affine(lane, mine, norm_group);
 }

@@ -3,9 +3,6 @@
 // Tiling: one workgroup per token, as rms_norm. The variance is summed over x − mean in a second sweep (served by the
 // cache): the one-sweep form E[x²] − mean² loses everything when the mean is large.
 
-// Invocations of the workgroup: a power of two, at most 256.
-override LANES: u32;
-
 struct Params {
     rows: u32,
     channels: u32,
@@ -17,24 +14,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
-
-var<workgroup> sums: array<f32, 256>;
-
-// The sum of one value per lane, known to every lane. Called by the whole workgroup.
-fn workgroup_sum(lane: u32, value: f32) -> f32 {
-    sums[lane] = value;
-    workgroupBarrier();
-    for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
-        if lane < reach {
-            sums[lane] += sums[lane + reach];
-        }
-        workgroupBarrier();
-    }
-    let sum = sums[0];
-    // The next sum overwrites sums[0].
-    workgroupBarrier();
-    return sum;
-}
 
 @compute @workgroup_size(LANES)
 fn main(

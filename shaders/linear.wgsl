@@ -8,7 +8,8 @@
 // in the order in which neighbouring threads read them, so that those hit different banks. Dequantising while
 // filling the tile costs once per TILE_M uses; the norm's factors are read once per batch entry that a thread meets.
 // The loops over registers are written out (`// unroll`), those that load are not: their branches make slow
-// compilers slower still. In front stand TILE_M, TILE_N, THREADS_M, THREADS_N and the readers and the writer.
+// compilers slower still. In front stand TILE_M, TILE_N, THREADS_M, THREADS_N,
+// Factor (what is multiplied) and the readers and the writer.
 
 struct Params {
     m: u32,
@@ -35,8 +36,8 @@ override INPUT_ACTIVATION: u32;
 const THREADS = THREADS_M * THREADS_N;
 const STRIDE = 5u;
 
-var<workgroup> x_tile: array<vec4<f32>, TILE_M * STRIDE>;
-var<workgroup> w_tile: array<vec4<f32>, TILE_N * STRIDE>;
+var<workgroup> x_tile: array<Factor, TILE_M * STRIDE>;
+var<workgroup> w_tile: array<Factor, TILE_N * STRIDE>;
 
 // The output of the slab that lies at a row of the weights' tile: four neighbours belong to one thread.
 fn output_at(row: u32) -> u32 {
@@ -87,7 +88,7 @@ fn main(
                 }
                 value = select(vec4(0.0), activate(INPUT_ACTIVATION, value), inside);
             }
-            x_tile[row * STRIDE + part_loaded] = value;
+            x_tile[row * STRIDE + part_loaded] = Factor(value);
         }
         for (var row = row_loaded; row < TILE_N; row += THREADS / 4u) {
             let output = first_n + output_at(row);
@@ -95,7 +96,7 @@ fn main(
             if output < params.outputs && k < params.k {
                 value = weight4(output, k);
             }
-            w_tile[row * STRIDE + part_loaded] = value;
+            w_tile[row * STRIDE + part_loaded] = Factor(value);
         }
         workgroupBarrier();
         for (var part = 0u; part < 4u; part++) {
@@ -107,7 +108,7 @@ fn main(
             // unroll r ROWS
             let x_{r} = x_tile[(ty + {r}u * THREADS_M) * STRIDE + part];
             // unroll c QUADS
-            sum_{r}_{c} += vec4(dot(x_{r}, w_{c}_0), dot(x_{r}, w_{c}_1), dot(x_{r}, w_{c}_2), dot(x_{r}, w_{c}_3));
+            sum_{r}_{c} += vec4<f32>(vec4(dot(x_{r}, w_{c}_0), dot(x_{r}, w_{c}_1), dot(x_{r}, w_{c}_2), dot(x_{r}, w_{c}_3)));
             // end
             // end
         }

@@ -26,9 +26,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
 override HAS_NORM: bool;
-override HAS_BIAS: bool;
 override HAS_GATE: bool;
-override HAS_RESIDUAL: bool;
 override INPUT_ACTIVATION: u32;
 override ACTIVATION: u32;
 
@@ -54,19 +52,13 @@ fn load(row: u32, k: u32) -> vec4<f32> {
 }
 
 fn store(row: u32, output: u32, sum: f32) {
-    var value = sum;
-    if HAS_BIAS {
-        value += bias[output];
-    }
-    value = activate1(ACTIVATION, value);
+    // An absent bias or residual reads as zero.
+    var value = activate1(ACTIVATION, sum + bias[output]);
     let at = row * params.n + output;
     if HAS_GATE {
         value *= gate[at];
     }
-    if HAS_RESIDUAL {
-        value += residual[at];
-    }
-    y[at] = value * params.scale;
+    y[at] = (value + residual[at]) * params.scale;
 }
 
 @compute @workgroup_size(THREADS)

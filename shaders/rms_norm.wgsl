@@ -1,10 +1,7 @@
 // Root-mean-square norm over the channels (T5): y = x / sqrt(mean(x²) + eps) · weight.
 //
-// Tiling: one workgroup per token. Lanes stride over the channels, so reads are contiguous; the squares meet in a tree
-// in workgroup memory. The number of lanes follows the channels. The second read of x comes from the cache.
-
-// Invocations of the workgroup: a power of two, at most 256.
-override LANES: u32;
+// Tiling: one workgroup per token. Lanes stride over the channels, so reads are contiguous. The number of lanes follows the
+// channels. The second read of x comes from the cache. In front stand LANES and workgroup_sum (sum.wgsl).
 
 struct Params {
     rows: u32,
@@ -16,8 +13,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-
-var<workgroup> sums: array<f32, 256>;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -35,15 +30,7 @@ fn main(
         let value = x[first + i];
         sum += value * value;
     }
-    sums[lane] = sum;
-    workgroupBarrier();
-    for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
-        if lane < reach {
-            sums[lane] += sums[lane + reach];
-        }
-        workgroupBarrier();
-    }
-    let scale = inverseSqrt(sums[0] / f32(params.channels) + params.epsilon);
+    let scale = inverseSqrt(workgroup_sum(lane, sum) / f32(params.channels) + params.epsilon);
     for (var i = lane; i < params.channels; i += LANES) {
         y[first + i] = x[first + i] * scale * weight[i];
     }

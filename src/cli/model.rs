@@ -66,15 +66,27 @@ fn request() -> Result<Arc<Device>, GpuError> {
     block_on(Device::request(DeviceOptions::default()))
 }
 
+/// A device that multiplies in half precision.
+fn request_half() -> Result<Arc<Device>, Failure> {
+    let options = DeviceOptions { half: true, ..DeviceOptions::default() };
+    let device = block_on(Device::request(options)).map_err(Failure::new)?;
+    if device.hardware().half {
+        return Ok(device);
+    }
+    let name = &device.info().name;
+    Err(Failure::new(format!("{name} cannot multiply in half precision (it has no shader-f16): take --device gpu")))
+}
+
 fn describe(device: &Device) -> String {
     let info = device.info();
     let kind = if info.software { "software adapter, the CPU does its work" } else { "GPU" };
-    format!("{} ({kind}, {})", info.name, info.api)
+    let half = if device.hardware().half { ", half precision" } else { "" };
+    format!("{} ({kind}, {}{half})", info.name, info.api)
 }
 
 /// A GPU, a software adapter included, and what it is in words.
-pub(super) fn gpu() -> Result<(Arc<Device>, String), Failure> {
-    let device = request().map_err(Failure::new)?;
+pub(super) fn gpu(half: bool) -> Result<(Arc<Device>, String), Failure> {
+    let device = if half { request_half()? } else { request().map_err(Failure::new)? };
     let words = describe(&device);
     Ok((device, words))
 }
@@ -86,6 +98,10 @@ fn choose(choice: DeviceChoice) -> Result<(Backend, String), Failure> {
         DeviceChoice::Gpu => {
             let device = request().map_err(|error| Failure::new(format!("{error}; or leave --device gpu out")))?;
             let words = describe(&device);
+            Ok((Backend::Gpu(device), words))
+        }
+        DeviceChoice::GpuHalf => {
+            let (device, words) = gpu(true)?;
             Ok((Backend::Gpu(device), words))
         }
         DeviceChoice::Auto => Ok(match request() {

@@ -8,7 +8,7 @@ use pollster::block_on;
 use serde_json::json;
 
 pub(super) fn run(options: &Tune, as_json: bool) -> Result<(), Failure> {
-    let (device, words) = gpu()?;
+    let (device, words) = gpu(options.half)?;
     if !as_json {
         println!(
             "{words}\nms and GFLOP/s of each tile (results of a thread, in threads); * the table's, < the fastest"

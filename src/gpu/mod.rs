@@ -7,6 +7,7 @@
 mod backend;
 mod device;
 mod error;
+mod hardware;
 pub mod kernels;
 pub mod plan;
 #[cfg(test)]
@@ -18,4 +19,5 @@ mod weights;
 pub use backend::Backend;
 pub use device::{Adapter, Counters, Device, DeviceKind, DeviceOptions};
 pub use error::GpuError;
+pub use hardware::Hardware;
 pub use weights::GpuWeights;

@@ -1,7 +1,7 @@
 //! What the kernels' tests share: a device with default limits, weights in memory, and running a few operations.
 
 use super::plan::{PlanBuilder, Shape, StepParams, Tensor};
-use super::{Device, DeviceOptions, GpuError};
+use super::{Device, DeviceOptions, GpuError, Hardware};
 use crate::weights::{BlockFormat, GgufWriter, MemorySource, Metadata, WeightIndex, Weights};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -110,24 +110,57 @@ pub(crate) fn run_on(
     })
 }
 
-/// Runs operations with one output on the shared device: with the tiles for GPUs and with those for software, which
-/// must agree. Returns the former's.
+/// A device with all features that kernels use.
+pub(crate) fn featured_device() -> Arc<Device> {
+    static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
+    let options = || DeviceOptions { half: true, ..Default::default() };
+    let request = || pollster::block_on(Device::request(options())).expect("a Vulkan driver (lavapipe will do)");
+    Arc::clone(DEVICE.get_or_init(request))
+}
+
+/// Runs operations with one output as variants for GPUs and for software adapters, on a device with the default limits
+/// and on one with subgroups, which must agree. Returns the first's.
 pub(crate) fn run(
     weights: &TestWeights,
     inputs: &[(Shape, &[f32])],
     build: impl Fn(&mut PlanBuilder, &[Tensor]) -> Result<Tensor, GpuError>,
 ) -> Result<Vec<f32>, GpuError> {
-    let output = |software: bool| {
+    let output = |device: &Arc<Device>, hardware| {
         let build = |b: &mut PlanBuilder, inputs: &[Tensor]| {
-            b.tile_for(software);
+            b.choose_for(hardware);
             Ok(vec![("y", build(b, inputs)?)])
         };
-        let outputs = run_on(&device(), weights, inputs, None, build)?;
+        let outputs = run_on(device, weights, inputs, None, build)?;
         Ok::<_, GpuError>(outputs.into_values().next().unwrap_or_default())
     };
-    let (gpu, software) = (output(false)?, output(true)?);
-    assert_close(&software, &gpu, 1e-4);
-    Ok(gpu)
+    let plain = output(&device(), Hardware::default())?;
+    let software = output(&device(), Hardware { software: true, ..Hardware::default() })?;
+    assert_close(&software, &plain, 1e-4);
+    let featured = featured_device();
+    let subgroup = featured.hardware().subgroup;
+    // Both kinds of workgroup: one larger than a subgroup, and one within it.
+    for software in [false, true] {
+        let hardware = Hardware { software, subgroup, half: false };
+        assert_close(&output(&featured, hardware)?, &plain, 1e-4);
+    }
+    Ok(plain)
+}
+
+/// How far half precision may be off, of the values' RMS: products are rounded to 11 bits and four of them are added so.
+pub(crate) const HALF: f32 = 5e-3;
+
+/// The same in half precision; none where the device has none.
+pub(crate) fn run_in_half(
+    weights: &TestWeights,
+    inputs: &[(Shape, &[f32])],
+    build: impl Fn(&mut PlanBuilder, &[Tensor]) -> Result<Tensor, GpuError>,
+) -> Option<Vec<f32>> {
+    let device = featured_device();
+    if !device.hardware().half {
+        return None;
+    }
+    let outputs = run_on(&device, weights, inputs, None, |b, inputs| Ok(vec![("y", build(b, inputs)?)]));
+    outputs.unwrap().into_values().next()
 }
 
 /// Fails where `actual` is further from `expected` than `tolerance` times the expected values' RMS.

@@ -19,27 +19,34 @@ pub(super) struct DeviceInfo {
     reason: String,
 }
 
-/// The device for `auto`, `gpu` or `cpu`.
+/// The device for `auto`, `gpu`, `gpu-half` (a GPU that multiplies in half precision) or `cpu`.
 ///
 /// # Errors
-/// For `gpu` where there is none, and for any other word.
+/// For `gpu` where there is none, `gpu-half` where it cannot, and for any other word.
 pub(super) async fn choose(wanted: &str) -> Result<(Backend, DeviceInfo), JsValue> {
+    let options = DeviceOptions { half: wanted == "gpu-half", ..DeviceOptions::default() };
     match wanted {
         "cpu" => Ok(cpu("The CPU was asked for.")),
-        "gpu" | "auto" => match (Device::request(DeviceOptions::default()).await, wanted) {
+        "gpu" | "gpu-half" | "auto" => match (Device::request(options).await, wanted) {
+            (Ok(device), "gpu-half") if !device.hardware().half => Err(error::other(format!(
+                "{} cannot multiply in half precision (it has no shader-f16)",
+                device.info().name
+            ))),
             (Ok(device), "auto") if device.info().software => {
                 let name = device.info().name.clone();
                 device.destroy();
                 Ok(cpu(&format!("The only GPU here is one in software ({name}), which is slower.")))
             }
             (Ok(device), _) => {
-                let (name, software) = (device.info().name.clone(), device.info().software);
+                let software = device.info().software;
+                let half = if device.hardware().half { ", half precision" } else { "" };
+                let name = format!("{}{half}", device.info().name);
                 Ok((Backend::Gpu(device), DeviceInfo { kind: "gpu", name, software, reason: String::new() }))
             }
             (Err(error), "auto") => Ok(cpu(&format!("There is no GPU for this page: {error}."))),
             (Err(error), _) => Err(error::other(error.to_string())),
         },
-        _ => Err(error::other(format!("device: must be auto, gpu or cpu, got {wanted}"))),
+        _ => Err(error::other(format!("device: must be auto, gpu, gpu-half or cpu, got {wanted}"))),
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens the model of `files` on `device`: "auto", "gpu" or "cpu".
+    /// Opens the model of `files` on `device`: "auto", "gpu", "gpu-half" or "cpu".
     ///
     /// # Errors
     /// `{ kind: "cancelled" | "files" | "other", message }`, as all methods throw.

@@ -37,10 +37,10 @@ const engine = new EngineClient(folder, deviceChoice(), receive);
 /** `?profile` asks for what each GPU kernel takes, for developers. */
 const profiling = new URLSearchParams(location.search).has("profile");
 
-/** `?device=gpu` or `?device=cpu` overrides what the page would choose. */
+/** `?device=gpu`, `gpu-half` or `cpu` overrides what the page would choose. */
 function deviceChoice(): DeviceChoice {
   const wanted = new URLSearchParams(location.search).get("device");
-  return wanted === "gpu" || wanted === "cpu" ? wanted : "auto";
+  return wanted === "gpu" || wanted === "gpu-half" || wanted === "cpu" ? wanted : "auto";
 }
 
 function setState(state: State, text: string): void {

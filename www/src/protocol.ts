@@ -6,7 +6,7 @@
  * callbacks, checked by the compiler on both sides, and costs no code in the bundle.
  */
 
-export type DeviceChoice = "auto" | "gpu" | "cpu";
+export type DeviceChoice = "auto" | "gpu" | "gpu-half" | "cpu";
 
 /** What the networks run on. `reason` says why, where it was not the first choice. */
 export interface DeviceInfo {

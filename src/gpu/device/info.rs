@@ -22,6 +22,8 @@ pub struct Adapter {
     pub driver: String,
     /// The work is done by the CPU (lavapipe, SwiftShader, WARP): say so, and prefer the CPU path where it is faster.
     pub software: bool,
+    /// The least number of invocations in a subgroup.
+    pub subgroup: u32,
 }
 
 impl Adapter {
@@ -46,6 +48,7 @@ impl Adapter {
             api: format!("{:?}", info.backend),
             driver: info.driver.clone(),
             software,
+            subgroup: info.subgroup_min_size,
         }
     }
 }

@@ -11,7 +11,7 @@ pub use buffers::Buffer;
 pub use info::{Adapter, DeviceKind};
 pub(crate) use pipelines::{Access, Key, Pipeline};
 
-use super::GpuError;
+use super::{GpuError, Hardware};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct DeviceOptions {
     /// Request exactly WebGPU's default limits and no feature, even where the adapter has more.
     pub default_limits: bool,
+    /// Multiply in half precision (`shader-f16`) where the adapter can: see [`Hardware::half`].
+    pub half: bool,
     /// Request exactly these limits instead (a test of how a network is cut up for a smaller device).
     pub limits: Option<wgpu::Limits>,
     /// Take only a software adapter (for tests of that path).
@@ -81,6 +83,16 @@ impl Device {
     /// True where the device has timestamp queries, so that a profile can tell what each dispatch took.
     pub fn has_timestamps(&self) -> bool {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// What the kernels' variants go by.
+    pub fn hardware(&self) -> Hardware {
+        let features = self.device.features();
+        Hardware {
+            software: self.info.software,
+            half: features.contains(wgpu::Features::SHADER_F16),
+            subgroup: if features.contains(wgpu::Features::SUBGROUP) { self.info.subgroup } else { 0 },
+        }
     }
 
     /// Nanoseconds of one tick of a timestamp.

@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicI64;
 
 impl Device {
     /// The fastest adapter's device. With `default_limits` unset, larger buffers and bindings and more workgroup
-    /// memory are requested where the adapter has them, and timestamp queries, which only profiles use; no other
-    /// optional feature is.
+    /// memory are requested where the adapter has them, subgroups, timestamp queries (which only profiles use), and half
+    /// precision if the options say so.
     ///
     /// # Errors
     /// [`GpuError::NoAdapter`] or [`GpuError::NoDevice`].
@@ -30,7 +30,7 @@ impl Device {
         }
         let features = match options.default_limits {
             true => wgpu::Features::empty(),
-            false => adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            false => adapter.features() & wanted(options.half),
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("imagen"),
@@ -86,6 +86,12 @@ fn watch(device: &wgpu::Device, shared: &Arc<Shared>) {
         tracing::error!(%error, "GPU error");
         locked(&uncaptured.uncaptured).get_or_insert_with(|| error.to_string());
     }));
+}
+
+/// The optional features that the kernels use.
+fn wanted(half: bool) -> wgpu::Features {
+    let always = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
+    if half { always | wgpu::Features::SHADER_F16 } else { always }
 }
 
 /// Raises the limits that more memory or larger tiles can use to what the adapter has.

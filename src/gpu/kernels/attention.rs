@@ -62,7 +62,7 @@ impl PlanBuilder {
         {
             return Err(wrong(format!("mask {:?} for {batch} rows of {tokens} keys", mask.shape)));
         }
-        let Some(tile) = Tile::choose(head, query_tokens, self.software()) else {
+        let Some(tile) = Tile::choose(head, query_tokens, self.hardware().software) else {
             return Err(GpuError::Unsupported { what: format!("attention heads {head} wide (at most 244)") });
         };
         let y = self.tensor(q.shape)?;

@@ -1,7 +1,7 @@
 //! Convolution as an implicit matrix multiplication over channels-last pictures.
 
 use super::reader::reader;
-use super::tile::row_access;
+use super::tile::{factor, row_access};
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
@@ -76,14 +76,15 @@ impl Conv<'_> {
         }
     }
 
-    /// The kernel's `RESIDUAL` constant.
-    fn residual_kind(&self, output: Shape) -> Result<u32, GpuError> {
+    /// Where the kernel finds the residual: values from one batch entry to the next, from one pixel to the next, and the
+    /// first.
+    fn residual_strides(&self, output: Shape) -> Result<[u32; 3], GpuError> {
         match self.residual {
-            None => Ok(0),
-            Some(residual) if residual.shape == output => Ok(1),
-            Some(residual) if residual.shape == Shape::vector(output.batch, output.channels) => Ok(2),
-            Some(residual) => {
-                let message = format!("{}: the residual is {:?}, the output {output:?}", self.weight, residual.shape);
+            None => Ok([0; 3]),
+            Some(r) if r.shape == output => Ok([r.pitch * output.positions(), r.pitch, r.first]),
+            Some(r) if r.shape == Shape::vector(output.batch, output.channels) => Ok([r.pitch, 0, r.first]),
+            Some(r) => {
+                let message = format!("{}: the residual is {:?}, the output {output:?}", self.weight, r.shape);
                 Err(GpuError::shape("conv", message))
             }
         }
@@ -108,13 +109,13 @@ impl PlanBuilder {
         let k = conv.kernel * conv.kernel * channels;
         let weight = self.weight(conv.weight, n, k)?;
         let bias = conv.bias.map(|bias| self.vector(bias, n)).transpose()?;
-        let residual = conv.residual_kind(output)?;
+        let residual = conv.residual_strides(output)?;
         if let Some(norm) = conv.norm {
             norm.check("conv", x.shape.batch, channels)?;
         }
         let y = self.tensor(output)?;
         let m = output.batch * output.positions();
-        let tile = self.tile(m, n);
+        let (tile, half) = (self.tile(m, n), self.hardware().half);
         let wide = first_channels.is_multiple_of(4) && second_channels.is_multiple_of(4);
         let readers: String =
             [("x", 1), ("second", 2), ("affine", 3)].map(|(name, binding)| reader(name, binding, wide)).concat();
@@ -124,14 +125,10 @@ impl PlanBuilder {
             let wide_rows = n.is_multiple_of(4) && first.is_multiple_of(4);
             let ends = row_access(&[("bias", 5), ("residual", 6)], 7, wide_rows);
             let dispatch = Dispatch::new("conv", "main", &[WEIGHTS_WGSL, ACTIVATION_WGSL])
-                .preamble(format!("{}{readers}{ends}{text}", tile.preamble()))
+                .preamble(format!("{}{}{readers}{ends}{text}", factor(half), tile.preamble()))
                 .constant("FORMAT", weight.layout.format as u32)
                 .constant("WIDE", wide)
-                .constant("HAS_SECOND", conv.second.is_some())
                 .constant("HAS_NORM", conv.norm.is_some())
-                .constant("HAS_BIAS", bias.is_some())
-                .constant("RESIDUAL", residual)
-                .constant("UPSAMPLE", conv.upsample)
                 .constant("ACTIVATION", conv.norm.map_or(Activation::None, |norm| norm.activation) as u32)
                 .read(x)
                 .read_or_empty(conv.second)
@@ -145,11 +142,8 @@ impl PlanBuilder {
             let Shape { height, width, .. } = x.shape;
             let words = [height, width, output.height, output.width, first_channels, second_channels];
             let dispatch = words.into_iter().fold(dispatch, Dispatch::u32);
-            let (pitch, first) = conv.residual.map_or((0, 0), |tensor| (tensor.pitch, tensor.first));
-            let words = [conv.kernel, conv.stride, conv.padding, pitch, first];
-            let dispatch = words.into_iter().fold(dispatch, Dispatch::u32);
-            // A part is read right only where it is a vector per batch entry.
-            let dispatch = if residual == 2 { dispatch.takes_parts() } else { dispatch };
+            let words = [conv.kernel, conv.stride, conv.padding, conv.upsample.into()];
+            let dispatch = words.into_iter().chain(residual).fold(dispatch, Dispatch::u32).takes_parts();
             let flops = 2 * u64::from(m) * u64::from(outputs) * u64::from(k);
             let limit = self.limits().max_compute_workgroups_per_dimension;
             self.record(dispatch.workgroups(tile.workgroups(m, outputs), limit).flops(flops))?;

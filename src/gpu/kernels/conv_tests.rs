@@ -1,7 +1,7 @@
 //! The convolution kernel against burn on odd shapes.
 
 use super::*;
-use crate::gpu::testing::{TestWeights, assert_close, run, run_on, small_device, values};
+use crate::gpu::testing::{HALF, TestWeights, assert_close, run, run_in_half, run_on, small_device, values};
 use crate::weights::BlockFormat;
 use burn::tensor::module::{conv2d, interpolate};
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
@@ -85,15 +85,20 @@ fn check(case: Case, format: BlockFormat, fused: Option<(Activation, bool)>) {
     if c2 > 0 {
         inputs.push((shape(dims(c2)), &second));
     }
-    let actual = run(&weights, &inputs, |b, t| {
+    let build = |b: &mut PlanBuilder, t: &[Tensor]| {
         let mut conv = Conv { stride, upsample, second: t.get(3).copied(), ..Conv::new("w", kernel) };
         if let Some((activation, _)) = fused {
             conv.norm = Some(Norm { affine: t[1], activation });
             (conv.bias, conv.residual, conv.scale) = (Some("b"), Some(t[2]), 0.7);
         }
         b.conv(t[0], conv)
-    });
-    assert_close(&actual.unwrap_or_else(|error| panic!("{case:?}: {error}")), &channels_last(y), 3e-5);
+    };
+    let expected = channels_last(y);
+    let actual = run(&weights, &inputs, build);
+    assert_close(&actual.unwrap_or_else(|error| panic!("{case:?}: {error}")), &expected, 3e-5);
+    if let Some(half) = run_in_half(&weights, &inputs, build) {
+        assert_close(&half, &expected, HALF);
+    }
 }
 
 #[test]

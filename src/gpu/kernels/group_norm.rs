@@ -1,6 +1,6 @@
 //! Group normalisation (Wu and He 2018) as statistics only: other operations apply them while they load.
 
-use super::norm_lanes::SOFTWARE_LANES;
+use super::lanes::Lanes;
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
 
@@ -63,31 +63,22 @@ impl PlanBuilder {
         let bias = self.vector(norm.bias, channels)?;
         let y = self.tensor(shape)?;
         let positions = x.shape.positions();
+        let hardware = self.hardware();
         let (pitch, first) = norm.scale_shift.map_or((0, 0), |tensor| (tensor.pitch, tensor.first));
         let dispatch = |name, entry, lanes: u32, slices: u32| {
             let words = [batch, positions, first_channels, second_channels, norm.groups, slices];
-            let dispatch = Dispatch::new(name, entry, &[WGSL]).preamble(format!("const LANES = {lanes}u;\n"));
+            let dispatch = Dispatch::new(name, entry, &[WGSL]).preamble(Lanes::new(lanes, hardware).wgsl());
             words.into_iter().fold(dispatch, Dispatch::u32).f32(norm.eps).u32(pitch).u32(first)
         };
         let finish = |dispatch: Dispatch| {
-            dispatch
-                .constant("HAS_SCALE_SHIFT", norm.scale_shift.is_some())
-                .takes_parts()
-                .weight(&weight, 0)
-                .weight(&bias, 0)
-                .read_or_empty(norm.scale_shift)
-                .write(y)
+            dispatch.takes_parts().weight(&weight, 0).weight(&bias, 0).read_or_empty(norm.scale_shift).write(y)
         };
         let limit = self.limits().max_compute_workgroups_per_dimension;
         let groups = u64::from(batch) * u64::from(norm.groups);
         let flops = 4 * (x.shape.values() + second.map_or(0, |second| second.shape.values()));
         let of_group = u64::from(positions) * u64::from(channels / norm.groups);
-        if self.software() || of_group <= SMALL {
-            let lanes = if self.software() { SOFTWARE_LANES } else { WHOLE_LANES };
-            let read = dispatch("group_norm", "whole", lanes, 0)
-                .constant("HAS_SECOND", second.is_some())
-                .read(x)
-                .read_or_empty(second);
+        if hardware.software || of_group <= SMALL {
+            let read = dispatch("group_norm", "whole", WHOLE_LANES, 0).read(x).read_or_empty(second);
             self.record(finish(read).workgroups(groups, limit).flops(flops))?;
             return Ok(y);
         }
@@ -96,7 +87,6 @@ impl PlanBuilder {
         let threads = u64::from(batch) * u64::from(slices) * u64::from(channels);
         self.record(
             dispatch("group_norm_slices", "slices", FINISH_LANES, slices)
-                .constant("HAS_SECOND", second.is_some())
                 .read(x)
                 .read_or_empty(second)
                 .write(partials)

@@ -1,6 +1,6 @@
 //! Layer norm over the channels (Ba et al. 2016).
 
-use super::norm_lanes::lanes;
+use super::lanes::Lanes;
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Tensor};
 
@@ -17,7 +17,7 @@ impl PlanBuilder {
         let bias = self.vector(bias, channels)?;
         let y = self.tensor(x.shape)?;
         let dispatch = Dispatch::new("layer_norm", "main", &[include_str!("../../../shaders/layer_norm.wgsl")])
-            .constant("LANES", lanes(channels, self.software()))
+            .preamble(Lanes::for_channels(channels, self.hardware()).wgsl())
             .u32(rows)
             .u32(channels)
             .f32(eps)

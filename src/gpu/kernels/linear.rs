@@ -1,7 +1,7 @@
 //! Matrix multiplication with a weight: `y = (act(W · x + b) · gate + residual) · scale`.
 
 use super::reader::reader;
-use super::tile::row_access;
+use super::tile::{factor, row_access};
 use super::unroll::unroll;
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
@@ -125,7 +125,7 @@ impl PlanBuilder {
         }
         let y = self.tensor(shape)?;
         let m = x.shape.batch * x.shape.positions();
-        let tile = self.tile(m, n);
+        let (tile, half) = (self.tile(m, n), self.hardware().half);
         let readers = reader("x", 1, k.is_multiple_of(4)) + &reader("affine", 2, k.is_multiple_of(4));
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);
@@ -137,7 +137,7 @@ impl PlanBuilder {
             } else {
                 let wide = n.is_multiple_of(4) && first.is_multiple_of(4);
                 let ends = row_access(&[("bias", 4), ("gate", 5), ("residual", 6)], 7, wide);
-                let text = format!("{}{readers}{ends}{}", tile.preamble(), tile.unroll(TILED));
+                let text = format!("{}{}{readers}{ends}{}", factor(half), tile.preamble(), tile.unroll(TILED));
                 let dispatch = Dispatch::new("linear", "main", &[STORE, WEIGHTS_WGSL, ACTIVATION_WGSL]);
                 (dispatch.preamble(text), tile.workgroups(m, outputs))
             };
@@ -145,9 +145,7 @@ impl PlanBuilder {
             let dispatch = dispatch
                 .constant("FORMAT", weight.layout.format as u32)
                 .constant("HAS_NORM", linear.norm.is_some())
-                .constant("HAS_BIAS", bias.is_some())
                 .constant("HAS_GATE", linear.gate.is_some())
-                .constant("HAS_RESIDUAL", linear.residual.is_some())
                 .constant("INPUT_ACTIVATION", input_activation as u32)
                 .constant("ACTIVATION", linear.activation as u32)
                 .read(x)

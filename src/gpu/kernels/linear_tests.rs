@@ -1,7 +1,7 @@
 //! The linear kernels against burn on odd shapes.
 
 use super::*;
-use crate::gpu::testing::{TestWeights, assert_close, device, run, run_on, small_device, values};
+use crate::gpu::testing::{HALF, TestWeights, assert_close, device, run, run_in_half, run_on, small_device, values};
 use crate::weights::BlockFormat;
 use burn::tensor::{Device, Tensor as Burn, TensorData, activation};
 
@@ -32,9 +32,16 @@ fn all_formats_and_odd_shapes() {
             let mut weights = TestWeights::new();
             let w = weights.random("w", &[n as usize, k as usize], format);
             let x = values(m, (m * k) as usize);
-            let y = run(&weights, &[(Shape::tokens(1, m, k), &x)], |b, x| b.linear(x[0], Linear::new("w"))).unwrap();
+            let inputs: [(Shape, &[f32]); 1] = [(Shape::tokens(1, m, k), &x)];
+            let build = |b: &mut PlanBuilder, x: &[Tensor]| b.linear(x[0], Linear::new("w"));
+            let y = run(&weights, &inputs, build).unwrap();
             let expected = matrix(&x, m as usize).matmul(matrix(&w, n as usize).transpose());
-            assert_close(&y, &expected.into_data().try_to_vec::<f32>().unwrap(), 2e-5);
+            let expected = expected.into_data().try_to_vec::<f32>().unwrap();
+            assert_close(&y, &expected, 2e-5);
+            if let Some(half) = run_in_half(&weights, &inputs, build) {
+                assert_close(&half, &expected, HALF);
+                assert_eq!(m <= FEW, half == y, "many rows are multiplied in half precision, few are not");
+            }
         }
     }
 }

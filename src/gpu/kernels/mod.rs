@@ -6,10 +6,11 @@ mod attention_tile;
 mod conv;
 mod fold;
 mod group_norm;
+mod lanes;
 mod layer_norm;
 mod linear;
 mod mean_tokens;
-mod norm_lanes;
+
 mod pack;
 mod predict_x0;
 mod reader;

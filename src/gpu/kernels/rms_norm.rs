@@ -1,6 +1,6 @@
 //! Root-mean-square norm over the channels (Zhang and Sennrich 2019), as T5 uses it: no mean, no bias.
 
-use super::norm_lanes::lanes;
+use super::lanes::Lanes;
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Tensor};
 
@@ -15,7 +15,7 @@ impl PlanBuilder {
         let weight = self.vector(weight, channels)?;
         let y = self.tensor(x.shape)?;
         let dispatch = Dispatch::new("rms_norm", "main", &[include_str!("../../../shaders/rms_norm.wgsl")])
-            .constant("LANES", lanes(channels, self.software()))
+            .preamble(Lanes::for_channels(channels, self.hardware()).wgsl())
             .u32(rows)
             .u32(channels)
             .f32(eps)

@@ -133,6 +133,11 @@ fn for_software(m: u32, n: u32, limits: &wgpu::Limits) -> Tile {
     fits.min_by_key(|tile| tile.work(m, n)).unwrap_or(SOFTWARE[SOFTWARE.len() - 1])
 }
 
+/// What the matrix kernels multiply: `Factor`, four values. Their sums stay in f32.
+pub(super) const fn factor(half: bool) -> &'static str {
+    if half { "enable f16;\nalias Factor = vec4<f16>;\n" } else { "alias Factor = vec4<f32>;\n" }
+}
+
 /// How the matrix kernels finish a row of outputs: the readers of bias and summands and the writer of y.
 pub(super) fn row_access(inputs: &[(&str, u32)], y: u32, wide: bool) -> String {
     inputs.iter().map(|&(name, binding)| reader(name, binding, wide)).collect::<String>() + &writer("y", y, wide)

@@ -3,7 +3,7 @@
 use super::{Binding, Dispatch, PlanDescription, Shape, Tensor, lifetime};
 use crate::gpu::kernels::{Tile, tile};
 use crate::gpu::weights::{Layout, Stack, Weight};
-use crate::gpu::{Device, GpuError};
+use crate::gpu::{Device, GpuError, Hardware};
 use crate::weights::WeightIndex;
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) struct Recorded {
 pub struct PlanBuilder {
     weights: WeightIndex,
     limits: wgpu::Limits,
-    software: bool,
+    hardware: Hardware,
     tile: Option<Tile>,
     phases: Vec<&'static str>,
     phase: usize,
@@ -44,7 +44,7 @@ impl PlanBuilder {
         Self {
             weights: weights.clone(),
             limits: limits.clone(),
-            software: false,
+            hardware: Hardware::default(),
             tile: None,
             phases: Vec::new(),
             phase: 0,
@@ -57,9 +57,9 @@ impl PlanBuilder {
         }
     }
 
-    /// A builder for this device: its limits, and tiles for its kind.
+    /// A builder for this device: its limits, and variants of the kernels for its kind and features.
     pub fn for_device(weights: &WeightIndex, device: &Device) -> Self {
-        Self { software: device.info().software, ..Self::new(weights, device.limits()) }
+        Self { hardware: device.hardware(), ..Self::new(weights, device.limits()) }
     }
 
     /// Records into this phase from now on. Returns the phase before, to go back to.
@@ -107,18 +107,24 @@ impl PlanBuilder {
 
     /// The tile of the matrix kernels for an `m` × `n` product.
     pub(crate) fn tile(&self, m: u32, n: u32) -> Tile {
-        self.tile.unwrap_or_else(|| tile(m, n, &self.limits, self.software))
+        self.tile.unwrap_or_else(|| tile(m, n, &self.limits, self.hardware.software))
     }
 
-    /// Chooses tiles for a CPU that plays a GPU, or for a GPU, whatever the device is.
+    /// Chooses variants for this hardware, whatever the device is; it must have the features.
     #[cfg(test)]
-    pub(crate) const fn tile_for(&mut self, software: bool) {
-        self.software = software;
+    pub(crate) const fn choose_for(&mut self, hardware: Hardware) {
+        self.hardware = hardware;
     }
 
-    /// True when a CPU will do the work, which wants other tiles than a GPU.
-    pub(crate) const fn software(&self) -> bool {
-        self.software
+    /// What the choice of variants goes by.
+    pub(crate) const fn hardware(&self) -> Hardware {
+        self.hardware
+    }
+
+    /// Multiplies in single precision from now on, even where half was asked for: activations of a text encoder can exceed
+    /// what half holds.
+    pub const fn single_precision(&mut self) {
+        self.hardware.half = false;
     }
 
     /// True when the weights file has this tensor.

@@ -31,7 +31,8 @@ pub enum Binding {
     Weight { name: String, slab: usize },
     /// `var<uniform>`: the [`super::StepParams`] of the running step.
     Step,
-    /// `var<storage, read>`: sixteen zero bytes in place of an optional tensor. The kernel must not read it.
+    /// `var<storage, read>`: sixteen zero bytes in place of an optional tensor. Wherever the kernel reads in it, it finds
+    /// zeros: WGSL answers reads beyond a binding from within it.
     Empty,
 }
 

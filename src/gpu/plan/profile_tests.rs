@@ -110,8 +110,9 @@ fn the_first_run_counts_from_the_loaded_weights() {
         profiler.run(&plan, "step").await.unwrap();
         let profile = profiler.take().unwrap();
         let compiled = profile.compiled.unwrap();
-        assert_eq!((compiled.pipelines, compiled.new), (3, 3));
-        assert_eq!((compiled.kernels["conv"].new, compiled.kernels["linear"].new), (2, 1));
+        // The two convolutions differ in parameters alone.
+        assert_eq!((compiled.pipelines, compiled.new), (2, 2));
+        assert_eq!((compiled.kernels["conv"].new, compiled.kernels["linear"].new), (1, 1));
         assert!(profile.phases[0].first_run_seconds.unwrap() > compiled.seconds);
     });
 }

@@ -114,6 +114,7 @@ fn build(
     tokens: u32,
 ) -> Result<crate::gpu::plan::PlanDescription, GpuError> {
     let mut builder = PlanBuilder::for_device(index, device);
+    builder.single_precision();
     plan::build(&mut builder, config, batch, tokens)?;
     builder.finish()
 }
