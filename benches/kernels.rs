@@ -136,7 +136,7 @@ fn kernels(criterion: &mut Criterion) {
             });
         }
         let specs = [("scale", vec![level.wide()], BlockFormat::F32)];
-        bench.measure("group norm", level, Some(level.shape().bytes()), &specs, |b| {
+        bench.measure("group norm", level, Some(level.shape().values() * 4), &specs, |b| {
             let x = b.input("x", level.shape())?;
             b.group_norm(x, None, norm)
         });

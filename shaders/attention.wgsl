@@ -9,7 +9,7 @@
 // to an odd number of Values, so that lanes reading one column of different rows hit different banks. The tile is as
 // large as 16 KiB allow for the head's width; a row's maximum meets in workgroup memory, its sum only once at the
 // end. The loops over registers are written out (`// unroll`). In front stand the type Value, a vec4 or (for heads
-// whose width is no multiple of 4) an f32, with its `product`, and the constants PARTS (Values of a head),
+// whose width is no multiple of 4) an f32, with its `product`, what reads and writes Values, and the constants PARTS (Values of a head),
 // LANE_QUERIES, LANE_KEYS and LANE_PARTS (output Values of a lane per query).
 
 struct Params {
@@ -40,14 +40,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<Value>;
-@group(0) @binding(2) var<storage, read> first_keys: array<Value>;
-@group(0) @binding(3) var<storage, read> first_values: array<Value>;
-@group(0) @binding(4) var<storage, read> second_keys: array<Value>;
-@group(0) @binding(5) var<storage, read> second_values: array<Value>;
 @group(0) @binding(6) var<storage, read> bias: array<f32>;
 @group(0) @binding(7) var<storage, read> mask: array<f32>;
-@group(0) @binding(8) var<storage, read_write> y: array<Value>;
 
 const QUERIES = 8u * LANE_QUERIES;
 const KEYS = 8u * LANE_KEYS;
@@ -64,11 +58,11 @@ var<workgroup> shares: array<f32, QUERIES * 8u>;
 fn load_key(entry: u32, head: u32, key: u32, part: u32) -> Value {
     if key < params.first_tokens {
         let token = entry / params.first_share * params.first_tokens + key;
-        return first_keys[token * params.first_key_pitch + params.first_key_first + head * PARTS + part];
+        return first_key_at(token * params.first_key_pitch + params.first_key_first + head * PARTS + part);
     }
     if key < params.first_tokens + params.second_tokens {
         let token = entry / params.second_share * params.second_tokens + key - params.first_tokens;
-        return second_keys[token * params.second_key_pitch + params.second_key_first + head * PARTS + part];
+        return second_key_at(token * params.second_key_pitch + params.second_key_first + head * PARTS + part);
     }
     return Value();
 }
@@ -76,18 +70,18 @@ fn load_key(entry: u32, head: u32, key: u32, part: u32) -> Value {
 fn load_value(entry: u32, head: u32, key: u32, part: u32) -> Value {
     if key < params.first_tokens {
         let token = entry / params.first_share * params.first_tokens + key;
-        return first_values[token * params.first_value_pitch + params.first_value_first + head * PARTS + part];
+        return first_value_at(token * params.first_value_pitch + params.first_value_first + head * PARTS + part);
     }
     if key < params.first_tokens + params.second_tokens {
         let token = entry / params.second_share * params.second_tokens + key - params.first_tokens;
-        return second_values[token * params.second_value_pitch + params.second_value_first + head * PARTS + part];
+        return second_value_at(token * params.second_value_pitch + params.second_value_first + head * PARTS + part);
     }
     return Value();
 }
 
 fn load_query(entry: u32, head: u32, query: u32, part: u32) -> Value {
     if query < params.query_tokens {
-        return q[(entry * params.query_tokens + query) * params.q_pitch + params.q_first + head * PARTS + part];
+        return query_at((entry * params.query_tokens + query) * params.q_pitch + params.q_first + head * PARTS + part);
     }
     return Value();
 }
@@ -116,7 +110,7 @@ fn probability(score: f32, highest: f32, key: u32) -> f32 {
 
 fn store(entry: u32, head: u32, query: u32, part: u32, value: Value) {
     if query < params.query_tokens && part < PARTS {
-        y[((entry * params.query_tokens + query) * params.heads + head) * PARTS + part] = value;
+        write(((entry * params.query_tokens + query) * params.heads + head) * PARTS + part, value);
     }
 }
 

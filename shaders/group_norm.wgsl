@@ -5,7 +5,7 @@
 // s + SLICES, …, so that neighbouring threads read neighbouring values. `finish`: one workgroup per batch entry and
 // group puts the slices together. Every thread sums differences from its first value, which loses nothing where the mean
 // is far from zero; (count, mean, sum of squared deviations) are merged as Chan, Golub and LeVeque (1979) do.
-// In front stand LANES and workgroup_sum (sum.wgsl).
+// In front stand LANES and workgroup_sum (sum.wgsl), and the readers of x and second.
 
 struct Params {
     batch: u32,
@@ -23,16 +23,14 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 
 // slices
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> second: array<f32>;
 // Mean and sum of squared deviations: [batch, slices, channels].
 @group(0) @binding(3) var<storage, read_write> partials: array<vec2<f32>>;
 
 fn value_at(pixel: u32, channel: u32) -> f32 {
     if channel >= params.first_channels {
-        return second[pixel * params.second_channels + channel - params.first_channels];
+        return read_second_1(pixel * params.second_channels + channel - params.first_channels);
     }
-    return x[pixel * params.first_channels + channel];
+    return read_x_1(pixel * params.first_channels + channel);
 }
 
 @compute @workgroup_size(64)

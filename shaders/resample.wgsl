@@ -2,8 +2,8 @@
 //
 // Tiling: one invocation per output Value, 256 to a workgroup, channels fastest: reads and writes are contiguous along
 // the channels. A doubled value is normalised four times, which costs less than sharing it would. Bound by memory.
-// Behind activation.wgsl and the type Value, a vec4 or (for channels that are no multiple of 4) an f32, with its
-// `activated`.
+// Behind activation.wgsl and the type Value, a vec4 or (for channels that are no multiple of 4) an f32, with `activated`,
+// x_at, affine_at and write, which count in Values.
 
 struct Params {
     // Values of the output.
@@ -22,9 +22,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Value>;
-@group(0) @binding(2) var<storage, read> affine: array<Value>;
-@group(0) @binding(3) var<storage, read_write> y: array<Value>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -40,19 +37,19 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     var a = Value(1.0);
     var b = Value(0.0);
     if params.has_norm == 1u {
-        a = affine[entry * 2u * params.channels + channel];
-        b = affine[(entry * 2u + 1u) * params.channels + channel];
+        a = affine_at(entry * 2u * params.channels + channel);
+        b = affine_at((entry * 2u + 1u) * params.channels + channel);
     }
     let line = params.source_width * params.channels;
     if params.halves == 1u {
         // Of an odd height or width the last row or column is dropped, as in torch's pooling.
         let first = (entry * params.source_height + row * 2u) * line + column * 2u * params.channels + channel;
-        let top = activated(a * x[first] + b) + activated(a * x[first + params.channels] + b);
-        let bottom = activated(a * x[first + line] + b)
-            + activated(a * x[first + line + params.channels] + b);
-        y[index] = 0.25 * (top + bottom);
+        let top = activated(a * x_at(first) + b) + activated(a * x_at(first + params.channels) + b);
+        let bottom = activated(a * x_at(first + line) + b)
+            + activated(a * x_at(first + line + params.channels) + b);
+        write(index, 0.25 * (top + bottom));
     } else {
         let at = (entry * params.source_height + row / 2u) * line + column / 2u * params.channels + channel;
-        y[index] = activated(a * x[at] + b);
+        write(index, activated(a * x_at(at) + b));
     }
 }

@@ -1,11 +1,11 @@
 //! The U-Net's GPU program against its burn module on the same, dequantised weights; on a device with WebGPU's default
-//! limits and no optional feature.
+//! limits and no optional feature, and in half precision.
 
 mod unet;
 
 use burn::tensor::Device as CpuDevice;
-use imagen_web::gpu::Device;
 use imagen_web::gpu::plan::{PlanBuilder, Shape};
+use imagen_web::gpu::{Device, DeviceOptions};
 use imagen_web::unet::{plan, sinusoidal};
 use imagen_web::weights::{BlockFormat, WeightIndex};
 use std::sync::{Arc, LazyLock};
@@ -14,11 +14,11 @@ use unet::{fixture::Fixture, relative_error};
 static DEVICE: LazyLock<Arc<Device>> =
     LazyLock::new(|| pollster::block_on(Device::with_default_limits()).expect("a Vulkan driver (lavapipe will do)"));
 
-/// What the GPU program predicts, planar.
-async fn predict(fixture: &Fixture, format: BlockFormat) -> Vec<f32> {
+/// What the GPU program predicts on this device, planar, and the bytes of its activations.
+async fn predict(device: &Arc<Device>, fixture: &Fixture, format: BlockFormat) -> (Vec<f32>, u64) {
     let (config, batch) = (&fixture.config, fixture.batch as u32);
     let mut weights = fixture.weights(format).await;
-    let mut b = PlanBuilder::new(&WeightIndex::from(&weights), DEVICE.limits());
+    let mut b = PlanBuilder::for_device(&WeightIndex::from(&weights), device);
     b.phase("prompt");
     b.phase("step");
     let (size, channels) = (fixture.size as u32, config.input_channels() as u32);
@@ -31,8 +31,8 @@ async fn predict(fixture: &Fixture, format: BlockFormat) -> Vec<f32> {
     let out = plan::build(&mut b, config, packed, fixture.tokens as u32).unwrap();
     b.output("out", out);
     let description = b.finish().unwrap();
-    let uploaded = description.upload(&DEVICE, &mut weights).await.unwrap();
-    let plan = description.compile(&DEVICE, &uploaded, &mut |_, _| ()).await.unwrap();
+    let uploaded = description.upload(device, &mut weights).await.unwrap();
+    let plan = description.compile(device, &uploaded, &mut |_, _| ()).await.unwrap();
 
     let pixels = fixture.size * fixture.size;
     let pictures = fixture.x();
@@ -54,7 +54,7 @@ async fn predict(fixture: &Fixture, format: BlockFormat) -> Vec<f32> {
     }
     plan.run("prompt").unwrap();
     plan.run("step").unwrap();
-    unpack(&plan.read("out").await.unwrap(), fixture)
+    (unpack(&plan.read("out").await.unwrap(), fixture), description.buffers().iter().sum())
 }
 
 /// Channels-last patches to planar pixels.
@@ -77,7 +77,7 @@ fn check(name: &str, formats: &[BlockFormat]) {
     for format in formats {
         let model = pollster::block_on(async { fixture.model(fixture.weights(*format).await, &cpu).await });
         let expected = fixture.predict(&model, &cpu);
-        let error = relative_error(&pollster::block_on(predict(&fixture, *format)), &expected);
+        let error = relative_error(&pollster::block_on(predict(&DEVICE, &fixture, *format)).0, &expected);
         println!("{name}, {format}: relative error {error:.2e}");
         assert!(error <= 3e-3, "{name}, {format}: {error}");
     }
@@ -118,4 +118,20 @@ fn storybook_super_resolution_256() {
 #[test]
 fn storybook_super_resolution_1024() {
     check("storybook_2", &FORMATS);
+}
+
+#[test]
+fn in_half_precision() {
+    let options = DeviceOptions { half: true, ..DeviceOptions::default() };
+    let half = pollster::block_on(Device::request(options)).unwrap();
+    let single = pollster::block_on(Device::request(DeviceOptions::default())).unwrap();
+    for name in ["first", "second_self", "storybook_0", "storybook_1"] {
+        let fixture = Fixture::open(name);
+        let (expected, bytes) = pollster::block_on(predict(&single, &fixture, BlockFormat::F16));
+        let (actual, half_bytes) = pollster::block_on(predict(&half, &fixture, BlockFormat::F16));
+        let error = relative_error(&actual, &expected);
+        println!("{name}: relative error {error:.2e}, {half_bytes} of {bytes} bytes");
+        assert!((1e-6..=1e-2).contains(&error), "{name}: {error}");
+        assert!(half_bytes * 4 < bytes * 3, "{name}: {half_bytes} of {bytes} bytes");
+    }
 }

@@ -39,7 +39,7 @@ pub enum DeviceChoice {
     Auto,
     /// A GPU, a software adapter included.
     Gpu,
-    /// The same, multiplying in half precision where U-Nets do: faster on some GPUs, and pictures differ a little.
+    /// The same, with the U-Nets in half precision: less memory, faster on some GPUs, and pictures differ a little.
     GpuHalf,
     Cpu,
 }
@@ -181,7 +181,7 @@ pub struct Tune {
     /// Runs of each tile, of which the fastest counts.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub runs: u16,
-    /// Multiply in half precision.
+    /// Work in half precision.
     #[arg(long)]
     pub half: bool,
     /// How many products to measure, the small ones first.

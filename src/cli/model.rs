@@ -62,31 +62,19 @@ pub(super) fn open(setup: &Setup, quiet: bool) -> Result<Opened, Failure> {
     Ok(Opened { cascade, device })
 }
 
-fn request() -> Result<Arc<Device>, GpuError> {
-    block_on(Device::request(DeviceOptions::default()))
-}
-
-/// A device that multiplies in half precision.
-fn request_half() -> Result<Arc<Device>, Failure> {
-    let options = DeviceOptions { half: true, ..DeviceOptions::default() };
-    let device = block_on(Device::request(options)).map_err(Failure::new)?;
-    if device.hardware().half {
-        return Ok(device);
-    }
-    let name = &device.info().name;
-    Err(Failure::new(format!("{name} cannot multiply in half precision (it has no shader-f16): take --device gpu")))
+fn request(half: bool) -> Result<Arc<Device>, GpuError> {
+    block_on(Device::request(DeviceOptions { half, ..DeviceOptions::default() }))
 }
 
 fn describe(device: &Device) -> String {
     let info = device.info();
     let kind = if info.software { "software adapter, the CPU does its work" } else { "GPU" };
-    let half = if device.hardware().half { ", half precision" } else { "" };
-    format!("{} ({kind}, {}{half})", info.name, info.api)
+    format!("{} ({kind}, {}{})", info.name, info.api, device.hardware().precision())
 }
 
 /// A GPU, a software adapter included, and what it is in words.
 pub(super) fn gpu(half: bool) -> Result<(Arc<Device>, String), Failure> {
-    let device = if half { request_half()? } else { request().map_err(Failure::new)? };
+    let device = request(half).map_err(Failure::new)?;
     let words = describe(&device);
     Ok((device, words))
 }
@@ -95,16 +83,13 @@ pub(super) fn gpu(half: bool) -> Result<(Arc<Device>, String), Failure> {
 fn choose(choice: DeviceChoice) -> Result<(Backend, String), Failure> {
     match choice {
         DeviceChoice::Cpu => Ok((Backend::Cpu, "CPU".to_owned())),
-        DeviceChoice::Gpu => {
-            let device = request().map_err(|error| Failure::new(format!("{error}; or leave --device gpu out")))?;
+        DeviceChoice::Gpu | DeviceChoice::GpuHalf => {
+            let half = choice == DeviceChoice::GpuHalf;
+            let device = request(half).map_err(|error| Failure::new(format!("{error}; or leave --device gpu out")))?;
             let words = describe(&device);
             Ok((Backend::Gpu(device), words))
         }
-        DeviceChoice::GpuHalf => {
-            let (device, words) = gpu(true)?;
-            Ok((Backend::Gpu(device), words))
-        }
-        DeviceChoice::Auto => Ok(match request() {
+        DeviceChoice::Auto => Ok(match request(false) {
             Ok(device) if !device.info().software => {
                 let words = describe(&device);
                 (Backend::Gpu(device), words)

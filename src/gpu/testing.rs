@@ -140,7 +140,7 @@ pub(crate) fn run(
     let subgroup = featured.hardware().subgroup;
     // Both kinds of workgroup: one larger than a subgroup, and one within it.
     for software in [false, true] {
-        let hardware = Hardware { software, subgroup, half: false };
+        let hardware = Hardware { software, subgroup, ..Hardware::default() };
         assert_close(&output(&featured, hardware)?, &plain, 1e-4);
     }
     Ok(plain)

@@ -19,19 +19,15 @@ pub(super) struct DeviceInfo {
     reason: String,
 }
 
-/// The device for `auto`, `gpu`, `gpu-half` (a GPU that multiplies in half precision) or `cpu`.
+/// The device for `auto`, `gpu`, `gpu-half` (see [`DeviceOptions::half`]) or `cpu`.
 ///
 /// # Errors
-/// For `gpu` where there is none, `gpu-half` where it cannot, and for any other word.
+/// For `gpu` and `gpu-half` where there is none, and for any other word.
 pub(super) async fn choose(wanted: &str) -> Result<(Backend, DeviceInfo), JsValue> {
     let options = DeviceOptions { half: wanted == "gpu-half", ..DeviceOptions::default() };
     match wanted {
         "cpu" => Ok(cpu("The CPU was asked for.")),
         "gpu" | "gpu-half" | "auto" => match (Device::request(options).await, wanted) {
-            (Ok(device), "gpu-half") if !device.hardware().half => Err(error::other(format!(
-                "{} cannot multiply in half precision (it has no shader-f16)",
-                device.info().name
-            ))),
             (Ok(device), "auto") if device.info().software => {
                 let name = device.info().name.clone();
                 device.destroy();
@@ -39,8 +35,7 @@ pub(super) async fn choose(wanted: &str) -> Result<(Backend, DeviceInfo), JsValu
             }
             (Ok(device), _) => {
                 let software = device.info().software;
-                let half = if device.hardware().half { ", half precision" } else { "" };
-                let name = format!("{}{half}", device.info().name);
+                let name = format!("{}{}", device.info().name, device.hardware().precision());
                 Ok((Backend::Gpu(device), DeviceInfo { kind: "gpu", name, software, reason: String::new() }))
             }
             (Err(error), "auto") => Ok(cpu(&format!("There is no GPU for this page: {error}."))),

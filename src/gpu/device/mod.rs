@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct DeviceOptions {
     /// Request exactly WebGPU's default limits and no feature, even where the adapter has more.
     pub default_limits: bool,
-    /// Multiply in half precision (`shader-f16`) where the adapter can: see [`Hardware::half`].
+    /// Store the U-Nets' activations in half precision, and multiply in it where the adapter can (`shader-f16`).
     pub half: bool,
     /// Request exactly these limits instead (a test of how a network is cut up for a smaller device).
     pub limits: Option<wgpu::Limits>,
@@ -63,6 +63,7 @@ pub struct Device {
     queue: wgpu::Queue,
     info: Adapter,
     limits: wgpu::Limits,
+    half_storage: bool,
     shared: Arc<Shared>,
     /// Buffer creations until one fails on purpose; 0 or less: never.
     fail_in: AtomicI64,
@@ -90,6 +91,7 @@ impl Device {
         let features = self.device.features();
         Hardware {
             software: self.info.software,
+            half_storage: self.half_storage,
             half: features.contains(wgpu::Features::SHADER_F16),
             subgroup: if features.contains(wgpu::Features::SUBGROUP) { self.info.subgroup } else { 0 },
         }

@@ -58,6 +58,7 @@ impl Device {
             queue,
             info,
             limits,
+            half_storage: options.half,
             shared,
             fail_in: AtomicI64::new(0),
             pipelines: pipelines::Cache::default(),

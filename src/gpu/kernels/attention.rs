@@ -65,32 +65,41 @@ impl PlanBuilder {
         let Some(tile) = Tile::choose(head, query_tokens, self.hardware().software) else {
             return Err(GpuError::Unsupported { what: format!("attention heads {head} wide (at most 244)") });
         };
-        let y = self.tensor(q.shape)?;
+        // A head of odd width is written value by value.
+        let y = if tile.vector == 4 { self.activation(q.shape)? } else { self.tensor(q.shape)? };
+        let (second_key, second_value) = (second.map(|(key, _)| key), second.map(|(_, value)| value));
+        let inputs = [
+            ("query", Some(q)),
+            ("first_key", Some(first.0)),
+            ("first_value", Some(first.1)),
+            ("second_key", second_key),
+            ("second_value", second_value),
+        ];
         let share = |tensor: Option<Tensor>| tensor.map_or(1, |tensor| batch / tensor.shape.batch);
         let mut dispatch = Dispatch::new("attention", "main", &[])
-            .preamble(tile.preamble() + &tile.unroll(WGSL))
+            .preamble(tile.preamble(inputs, y) + &tile.unroll(WGSL))
             .u32(query_tokens)
             .u32(first_tokens)
             .u32(second_tokens)
             .u32(heads)
             .f32(scale)
             .u32(share(Some(first.0)))
-            .u32(share(second.map(|(key, _)| key)))
+            .u32(share(second_key))
             .u32(share(mask))
             .u32(bias.is_some().into())
             .u32(mask.is_some().into());
-        let parts = [Some(q), Some(first.0), Some(first.1), second.map(|(key, _)| key), second.map(|(_, value)| value)];
-        for tensor in parts {
+        for (_, tensor) in inputs {
             let (pitch, first) = tensor.map_or((0, 0), |tensor| (tensor.pitch, tensor.first));
             dispatch = dispatch.u32(pitch / tile.vector).u32(first / tile.vector);
         }
         let mut dispatch = dispatch
             .takes_parts()
+            .takes_halves()
             .read(q)
             .read(first.0)
             .read(first.1)
-            .read_or_empty(second.map(|(key, _)| key))
-            .read_or_empty(second.map(|(_, value)| value))
+            .read_or_empty(second_key)
+            .read_or_empty(second_value)
             .read_or_empty(bias)
             .read_or_empty(mask)
             .write(y)

@@ -1,6 +1,8 @@
 //! How attention is cut into tiles: a function of the head's width and the number of queries alone.
 
+use super::reader::Access;
 use super::unroll::unroll;
+use crate::gpu::plan::Tensor;
 
 /// The kernel's variant: vector width, how many queries and keys a lane works on, and its share of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +53,24 @@ impl Tile {
         unroll(text, &self.constants())
     }
 
-    /// What stands in front of the kernel's text.
-    pub fn preamble(self) -> String {
-        let value = if self.vector == 4 {
-            "alias Value = vec4<f32>;\nfn product(a: Value, b: Value) -> f32 { return dot(a, b); }\n"
+    /// What stands in front of the kernel's text: Values, their product, their readers and their writer, the constants.
+    pub fn preamble(self, inputs: [(&str, Option<Tensor>); 5], y: Tensor) -> String {
+        let wide = self.vector == 4;
+        let mut text = String::from(if wide {
+            "alias Value = vec4<f32>;\nfn product(a: Value, b: Value) -> f32 { return dot(a, b); }\n\
+             fn write(i: u32, value: Value) { write_y(i * 4u, value, 4u); }\n"
         } else {
-            "alias Value = f32;\nfn product(a: Value, b: Value) -> f32 { return a * b; }\n"
-        };
+            "alias Value = f32;\nfn product(a: Value, b: Value) -> f32 { return a * b; }\n\
+             fn write(i: u32, value: Value) { write_y(i, vec4(value), 1u); }\n"
+        });
+        text += &Access::of(Some(y), wide).writer("y", 8);
+        for (binding, (name, tensor)) in (1..).zip(inputs) {
+            text += &Access::of(tensor, wide).reader(name, binding);
+            let read = if wide { format!("read_{name}(i * 4u)") } else { format!("read_{name}_1(i)") };
+            text += &format!("fn {name}_at(i: u32) -> Value {{ return {read}; }}\n");
+        }
         let constants = self.constants();
-        constants.iter().fold(value.to_owned(), |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
+        constants.iter().fold(text, |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Convolution as an implicit matrix multiplication over channels-last pictures.
 
-use super::reader::reader;
+use super::reader::Access;
 use super::tile::{factor, row_access};
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
@@ -113,17 +113,18 @@ impl PlanBuilder {
         if let Some(norm) = conv.norm {
             norm.check("conv", x.shape.batch, channels)?;
         }
-        let y = self.tensor(output)?;
+        let y = if weight.layout.is_aligned() { self.activation(output)? } else { self.tensor(output)? };
         let m = output.batch * output.positions();
         let (tile, half) = (self.tile(m, n), self.hardware().half);
         let wide = first_channels.is_multiple_of(4) && second_channels.is_multiple_of(4);
-        let readers: String =
-            [("x", 1), ("second", 2), ("affine", 3)].map(|(name, binding)| reader(name, binding, wide)).concat();
+        let readers = Access::of(Some(x), wide).reader("x", 1)
+            + &Access::of(conv.second, wide).reader("second", 2)
+            + &Access::single(wide).reader("affine", 3);
         let text = tile.unroll(WGSL);
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);
             let wide_rows = n.is_multiple_of(4) && first.is_multiple_of(4);
-            let ends = row_access(&[("bias", 5), ("residual", 6)], 7, wide_rows);
+            let ends = row_access(&[("bias", 5, None), ("residual", 6, conv.residual)], (7, y), wide_rows);
             let dispatch = Dispatch::new("conv", "main", &[WEIGHTS_WGSL, ACTIVATION_WGSL])
                 .preamble(format!("{}{}{readers}{ends}{text}", factor(half), tile.preamble()))
                 .constant("FORMAT", weight.layout.format as u32)
@@ -143,7 +144,8 @@ impl PlanBuilder {
             let words = [height, width, output.height, output.width, first_channels, second_channels];
             let dispatch = words.into_iter().fold(dispatch, Dispatch::u32);
             let words = [conv.kernel, conv.stride, conv.padding, conv.upsample.into()];
-            let dispatch = words.into_iter().chain(residual).fold(dispatch, Dispatch::u32).takes_parts();
+            let dispatch = words.into_iter().chain(residual).fold(dispatch, Dispatch::u32);
+            let dispatch = dispatch.takes_parts().takes_halves();
             let flops = 2 * u64::from(m) * u64::from(outputs) * u64::from(k);
             let limit = self.limits().max_compute_workgroups_per_dimension;
             self.record(dispatch.workgroups(tile.workgroups(m, outputs), limit).flops(flops))?;

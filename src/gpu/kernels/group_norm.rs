@@ -1,6 +1,7 @@
 //! Group normalisation (Wu and He 2018) as statistics only: other operations apply them while they load.
 
 use super::lanes::Lanes;
+use super::reader::Access;
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
 
@@ -64,11 +65,12 @@ impl PlanBuilder {
         let y = self.tensor(shape)?;
         let positions = x.shape.positions();
         let hardware = self.hardware();
+        let readers = Access::of(Some(x), false).reader("x", 1) + &Access::of(second, false).reader("second", 2);
         let (pitch, first) = norm.scale_shift.map_or((0, 0), |tensor| (tensor.pitch, tensor.first));
         let dispatch = |name, entry, lanes: u32, slices: u32| {
             let words = [batch, positions, first_channels, second_channels, norm.groups, slices];
-            let dispatch = Dispatch::new(name, entry, &[WGSL]).preamble(Lanes::new(lanes, hardware).wgsl());
-            words.into_iter().fold(dispatch, Dispatch::u32).f32(norm.eps).u32(pitch).u32(first)
+            let dispatch = Dispatch::new(name, entry, &[WGSL]).preamble(Lanes::new(lanes, hardware).wgsl() + &readers);
+            words.into_iter().fold(dispatch, Dispatch::u32).f32(norm.eps).u32(pitch).u32(first).takes_halves()
         };
         let finish = |dispatch: Dispatch| {
             dispatch.takes_parts().weight(&weight, 0).weight(&bias, 0).read_or_empty(norm.scale_shift).write(y)

@@ -1,6 +1,6 @@
 //! Matrix multiplication with a weight: `y = (act(W · x + b) · gate + residual) · scale`.
 
-use super::reader::reader;
+use super::reader::Access;
 use super::tile::{factor, row_access};
 use super::unroll::unroll;
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
@@ -123,20 +123,24 @@ impl PlanBuilder {
         if let Some(norm) = linear.norm {
             norm.check("linear", x.shape.batch, k)?;
         }
-        let y = self.tensor(shape)?;
         let m = x.shape.batch * x.shape.positions();
+        // The kernel for few rows finishes them one value at a time, in f32.
+        let few = m <= FEW && ![linear.gate, linear.residual].into_iter().flatten().any(|tensor| tensor.half);
+        let y = if few || !weight.layout.is_aligned() { self.tensor(shape)? } else { self.activation(shape)? };
         let (tile, half) = (self.tile(m, n), self.hardware().half);
-        let readers = reader("x", 1, k.is_multiple_of(4)) + &reader("affine", 2, k.is_multiple_of(4));
+        let wide = k.is_multiple_of(4);
+        let readers = Access::of(Some(x), wide).reader("x", 1) + &Access::single(wide).reader("affine", 2);
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);
-            let (dispatch, workgroups) = if m <= FEW {
+            let (dispatch, workgroups) = if few {
                 let rows = m.next_power_of_two();
                 let text = format!("const ROWS = {rows}u;\n{readers}{}", unroll(ROWS, &[("ROWS", rows)]));
                 let dispatch = Dispatch::new("linear_rows", "main", &[WEIGHTS_WGSL, ACTIVATION_WGSL]);
                 (dispatch.preamble(text), u64::from(outputs.div_ceil(16)))
             } else {
                 let wide = n.is_multiple_of(4) && first.is_multiple_of(4);
-                let ends = row_access(&[("bias", 4), ("gate", 5), ("residual", 6)], 7, wide);
+                let (gate, residual) = (linear.gate, linear.residual);
+                let ends = row_access(&[("bias", 4, None), ("gate", 5, gate), ("residual", 6, residual)], (7, y), wide);
                 let text = format!("{}{}{readers}{ends}{}", factor(half), tile.preamble(), tile.unroll(TILED));
                 let dispatch = Dispatch::new("linear", "main", &[STORE, WEIGHTS_WGSL, ACTIVATION_WGSL]);
                 (dispatch.preamble(text), tile.workgroups(m, outputs))
@@ -154,7 +158,8 @@ impl PlanBuilder {
                 .weight_or_empty(bias)
                 .read_or_empty(linear.gate)
                 .read_or_empty(linear.residual)
-                .write(y);
+                .write(y)
+                .takes_halves();
             let dispatch = [m, n, k, x.shape.positions(), first, outputs].into_iter().fold(dispatch, Dispatch::u32);
             let dispatch = dispatch.weight_params(weight, slab).f32(linear.scale);
             let flops = 2 * u64::from(m) * u64::from(outputs) * u64::from(k);

@@ -1,5 +1,6 @@
 //! Halving and doubling pictures, as the U-Net's down- and upsampling residual blocks do on their skip paths.
 
+use super::reader::Access;
 use super::{ACTIVATION_WGSL, Norm};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
@@ -14,14 +15,24 @@ pub enum Resample {
 }
 
 /// What stands in front of the kernel's text: four channels at a time where their number allows it.
-fn preamble(vector: u32) -> &'static str {
-    if vector == 4 {
-        "override ACTIVATION: u32;\nalias Value = vec4<f32>;\n\
-         fn activated(x: Value) -> Value { return activate(ACTIVATION, x); }\n"
+fn preamble(x: Tensor, y: Tensor, wide: bool) -> String {
+    let bindings = Access::of(Some(x), wide).reader("x", 1)
+        + &Access::single(wide).reader("affine", 2)
+        + &Access::of(Some(y), wide).writer("y", 3);
+    let values = if wide {
+        "alias Value = vec4<f32>;\n\
+         fn activated(x: Value) -> Value { return activate(ACTIVATION, x); }\n\
+         fn x_at(i: u32) -> Value { return read_x(i * 4u); }\n\
+         fn affine_at(i: u32) -> Value { return read_affine(i * 4u); }\n\
+         fn write(i: u32, value: Value) { write_y(i * 4u, value, 4u); }\n"
     } else {
-        "override ACTIVATION: u32;\nalias Value = f32;\n\
-         fn activated(x: Value) -> Value { return activate1(ACTIVATION, x); }\n"
-    }
+        "alias Value = f32;\n\
+         fn activated(x: Value) -> Value { return activate1(ACTIVATION, x); }\n\
+         fn x_at(i: u32) -> Value { return read_x_1(i); }\n\
+         fn affine_at(i: u32) -> Value { return read_affine_1(i); }\n\
+         fn write(i: u32, value: Value) { write_y(i, vec4(value), 1u); }\n"
+    };
+    format!("override ACTIVATION: u32;\n{bindings}{values}")
 }
 
 impl PlanBuilder {
@@ -40,12 +51,12 @@ impl PlanBuilder {
         } else {
             Shape { height: height * 2, width: width * 2, ..x.shape }
         };
-        let y = self.tensor(shape)?;
+        let y = self.activation(shape)?;
         let vector = if channels.is_multiple_of(4) { 4 } else { 1 };
         let values = shape.values() / u64::from(vector);
         let source = [ACTIVATION_WGSL, include_str!("../../../shaders/resample.wgsl")];
         let dispatch = Dispatch::new("resample", "main", &source)
-            .preamble(preamble(vector).to_owned())
+            .preamble(preamble(x, y, vector == 4))
             .constant("ACTIVATION", norm.map_or(0, |norm| norm.activation as u32))
             .u32(values as u32)
             .u32(shape.height)
@@ -58,6 +69,7 @@ impl PlanBuilder {
             .read(x)
             .read_or_empty(norm.map(|norm| norm.affine))
             .write(y)
+            .takes_halves()
             .workgroups(values.div_ceil(256), self.limits().max_compute_workgroups_per_dimension);
         self.record(dispatch)?;
         Ok(y)

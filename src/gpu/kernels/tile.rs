@@ -1,7 +1,8 @@
 //! Tile sizes of the matrix kernels: pure functions of the product's shape, the limits and the kind of adapter.
 
-use super::reader::{reader, writer};
+use super::reader::Access;
 use super::unroll::unroll;
+use crate::gpu::plan::Tensor;
 
 /// What one workgroup of a matrix kernel makes: a grid of threads, each with a tile in its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +140,9 @@ pub(super) const fn factor(half: bool) -> &'static str {
 }
 
 /// How the matrix kernels finish a row of outputs: the readers of bias and summands and the writer of y.
-pub(super) fn row_access(inputs: &[(&str, u32)], y: u32, wide: bool) -> String {
-    inputs.iter().map(|&(name, binding)| reader(name, binding, wide)).collect::<String>() + &writer("y", y, wide)
+pub(super) fn row_access(inputs: &[(&str, u32, Option<Tensor>)], y: (u32, Tensor), wide: bool) -> String {
+    let readers = inputs.iter().map(|&(name, binding, tensor)| Access::of(tensor, wide).reader(name, binding));
+    readers.collect::<String>() + &Access::of(Some(y.1), wide).writer("y", y.0)
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ pub struct PlanBuilder {
     phases: Vec<&'static str>,
     phase: usize,
     recorded: Vec<Recorded>,
-    shapes: Vec<Shape>,
+    tensors: Vec<Tensor>,
+    /// New activations are stored in half precision.
+    storing_half: bool,
     inputs: BTreeMap<String, Tensor>,
     outputs: BTreeMap<String, Tensor>,
     used: BTreeMap<String, Layout>,
@@ -49,7 +51,8 @@ impl PlanBuilder {
             phases: Vec::new(),
             phase: 0,
             recorded: Vec::new(),
-            shapes: Vec::new(),
+            tensors: Vec::new(),
+            storing_half: false,
             inputs: BTreeMap::new(),
             outputs: BTreeMap::new(),
             used: BTreeMap::new(),
@@ -121,10 +124,10 @@ impl PlanBuilder {
         self.hardware
     }
 
-    /// Multiplies in single precision from now on, even where half was asked for: activations of a text encoder can exceed
+    /// Multiplies and stores in single precision from now on, even where half was asked for: activations of a text encoder can exceed
     /// what half holds.
     pub const fn single_precision(&mut self) {
-        self.hardware.half = false;
+        (self.hardware.half, self.hardware.half_storage) = (false, false);
     }
 
     /// True when the weights file has this tensor.
@@ -143,25 +146,45 @@ impl PlanBuilder {
         }
     }
 
-    /// A new tensor, to be written by the operation that asks for it.
+    /// A new tensor in f32, to be written by the operation that asks for it.
     ///
     /// # Errors
     /// A tensor that the device cannot bind.
     pub(crate) fn tensor(&mut self, shape: Shape) -> Result<Tensor, GpuError> {
-        let available = self.binding_limit();
-        if shape.bytes() > available {
-            return Err(GpuError::Limit {
-                what: format!("an activation of shape {shape:?}"),
-                needed: shape.bytes(),
-                available,
-            });
+        self.add(shape, false)
+    }
+
+    /// The same for an operation that can write halves: in half precision inside [`Self::in_half`], where the channels are
+    /// a multiple of 4.
+    ///
+    /// # Errors
+    /// A tensor that the device cannot bind.
+    pub(crate) fn activation(&mut self, shape: Shape) -> Result<Tensor, GpuError> {
+        self.add(shape, self.storing_half && shape.channels.is_multiple_of(4))
+    }
+
+    fn add(&mut self, shape: Shape, half: bool) -> Result<Tensor, GpuError> {
+        let tensor = Tensor { half, ..Tensor::whole(self.tensors.len() as u32, shape) };
+        let (needed, available) = (tensor.bytes(), self.binding_limit());
+        if needed > available {
+            return Err(GpuError::Limit { what: format!("an activation of shape {shape:?}"), needed, available });
         }
         if shape.values() == 0 {
             return Err(GpuError::shape("tensor", format!("{shape:?} is empty")));
         }
-        let id = self.shapes.len() as u32;
-        self.shapes.push(shape);
-        Ok(Tensor::whole(id, shape))
+        self.tensors.push(tensor);
+        Ok(tensor)
+    }
+
+    /// Records operations whose activations are stored in half precision, if the device was asked for it.
+    ///
+    /// # Errors
+    /// Those of `record`.
+    pub fn in_half<T>(&mut self, record: impl FnOnce(&mut Self) -> Result<T, GpuError>) -> Result<T, GpuError> {
+        self.storing_half = self.hardware.half_storage;
+        let recorded = record(self);
+        self.storing_half = false;
+        recorded
     }
 
     /// A weight with the given rows and columns.
@@ -256,6 +279,13 @@ impl PlanBuilder {
             Binding::Write(tensor) | Binding::Update(tensor) => tensor.is_part(),
             _ => false,
         };
+        let half = |binding: &Binding| match binding {
+            Binding::Read(tensor) | Binding::Write(tensor) | Binding::Update(tensor) => tensor.half,
+            _ => false,
+        };
+        if !dispatch.takes_halves && dispatch.bindings.iter().any(half) {
+            return Err(GpuError::shape(dispatch.kernel.name, "a tensor in half precision where only f32 will do"));
+        }
         if dispatch.bindings.iter().any(part) {
             return Err(GpuError::shape(dispatch.kernel.name, "a part of a tensor where only a whole one will do"));
         }
@@ -286,14 +316,17 @@ impl PlanBuilder {
     /// # Errors
     /// A tensor that is read before anything writes it.
     pub fn finish(self) -> Result<PlanDescription, GpuError> {
-        let Self { phases, mut recorded, shapes, inputs, outputs, used, stacks, limits, .. } = self;
+        let Self { phases, mut recorded, tensors, inputs, outputs, used, stacks, limits, .. } = self;
         if let Some((name, _)) = inputs.iter().chain(&outputs).find(|(_, tensor)| tensor.is_part()) {
             return Err(GpuError::shape("output", format!("{name} is a part of a tensor")));
+        }
+        if let Some((name, _)) = outputs.iter().find(|(_, tensor)| tensor.half) {
+            return Err(GpuError::shape("output", format!("{name} is in half precision")));
         }
         recorded.sort_by_key(|entry| entry.phase);
         let kept: Vec<u32> = inputs.values().chain(outputs.values()).map(|tensor| tensor.id).collect();
         let given: Vec<u32> = inputs.values().map(|tensor| tensor.id).collect();
-        let assignment = lifetime::assign(&recorded, &shapes, &given, &kept)?;
-        Ok(PlanDescription::new(phases, recorded, shapes, inputs, outputs, used, stacks, assignment, &limits))
+        let assignment = lifetime::assign(&recorded, &tensors, &given, &kept)?;
+        Ok(PlanDescription::new(phases, recorded, tensors, inputs, outputs, used, stacks, assignment, &limits))
     }
 }

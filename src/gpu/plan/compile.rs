@@ -149,7 +149,7 @@ impl Bound<'_> {
                 let place = self.description.assignment.of[tensor.id as usize];
                 let buffer = place.and_then(|place| self.buffers.get(place));
                 let buffer = buffer.ok_or_else(|| GpuError::shape("compile", "a tensor has no buffer"))?;
-                let whole = self.description.shapes[tensor.id as usize];
+                let whole = self.description.tensors[tensor.id as usize];
                 slice(buffer, 0, whole.bytes().next_multiple_of(16))
             }
             Binding::Weight { name, slab } => {

@@ -2,7 +2,7 @@
 
 use super::builder::Recorded;
 use super::lifetime::Assignment;
-use super::{Shape, StepParams, Tensor};
+use super::{StepParams, Tensor};
 use crate::gpu::weights::{GpuWeights, Layout, Stack};
 use crate::gpu::{Device, GpuError};
 use crate::weights::Weights;
@@ -16,7 +16,8 @@ pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 pub struct PlanDescription {
     pub(super) phases: Vec<&'static str>,
     pub(super) recorded: Vec<Recorded>,
-    pub(super) shapes: Vec<Shape>,
+    /// All whole tensors, by their number.
+    pub(super) tensors: Vec<Tensor>,
     pub(super) inputs: BTreeMap<String, Tensor>,
     pub(super) outputs: BTreeMap<String, Tensor>,
     pub(super) used: BTreeMap<String, Layout>,
@@ -31,7 +32,7 @@ impl PlanDescription {
     pub(super) fn new(
         phases: Vec<&'static str>,
         recorded: Vec<Recorded>,
-        shapes: Vec<Shape>,
+        tensors: Vec<Tensor>,
         inputs: BTreeMap<String, Tensor>,
         outputs: BTreeMap<String, Tensor>,
         used: BTreeMap<String, Layout>,
@@ -40,7 +41,7 @@ impl PlanDescription {
         limits: &wgpu::Limits,
     ) -> Self {
         let stride = u64::from(limits.min_uniform_buffer_offset_alignment.max(16));
-        Self { phases, recorded, shapes, inputs, outputs, used, stacks, assignment, stride }
+        Self { phases, recorded, tensors, inputs, outputs, used, stacks, assignment, stride }
     }
 
     /// The phases in their order.
@@ -79,7 +80,7 @@ impl PlanDescription {
 
     /// What the activations would take if none shared a buffer.
     pub fn unshared_bytes(&self) -> u64 {
-        self.shapes.iter().map(|shape| shape.bytes()).sum()
+        self.tensors.iter().map(|tensor| tensor.bytes()).sum()
     }
 
     /// True when the plan binds this weight of the file, by itself or in a stack.
@@ -103,7 +104,7 @@ impl PlanDescription {
 
     /// Bytes of the readback buffer: the largest output, none without outputs.
     pub(super) fn staging_bytes(&self) -> u64 {
-        self.outputs.values().map(|tensor| tensor.shape.bytes().next_multiple_of(16)).max().unwrap_or(0)
+        self.outputs.values().map(|tensor| tensor.bytes().next_multiple_of(16)).max().unwrap_or(0)
     }
 
     /// Bytes of the parameters: the step's, then every dispatch's.

@@ -50,6 +50,8 @@ pub struct Dispatch {
     pub flops: u64,
     /// The kernel reads parts of tensors: it knows their pitch and first channel.
     pub takes_parts: bool,
+    /// The kernel reads and writes tensors in half precision.
+    pub takes_halves: bool,
 }
 
 impl Dispatch {
@@ -62,6 +64,7 @@ impl Dispatch {
             workgroups: [1; 3],
             flops: 0,
             takes_parts: false,
+            takes_halves: false,
         }
     }
 
@@ -143,6 +146,12 @@ impl Dispatch {
     /// Says that the kernel heeds the pitch and the first channel of what it reads.
     pub fn takes_parts(mut self) -> Self {
         self.takes_parts = true;
+        self
+    }
+
+    /// Says that the kernel reads and writes tensors in half precision.
+    pub fn takes_halves(mut self) -> Self {
+        self.takes_halves = true;
         self
     }
 

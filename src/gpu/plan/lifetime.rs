@@ -7,7 +7,7 @@
 //! as its first tensor.
 
 use super::builder::Recorded;
-use super::{Binding, Shape};
+use super::{Binding, Tensor};
 use crate::gpu::GpuError;
 
 /// Buffers of a plan and the buffer of every tensor.
@@ -30,11 +30,11 @@ struct Life {
 /// Assigns buffers. `given` tensors hold values before the plan runs, `kept` ones live through the whole plan.
 pub(super) fn assign(
     recorded: &[Recorded],
-    shapes: &[Shape],
+    tensors: &[Tensor],
     given: &[u32],
     kept: &[u32],
 ) -> Result<Assignment, GpuError> {
-    let mut lives: Vec<Option<Life>> = vec![None; shapes.len()];
+    let mut lives: Vec<Option<Life>> = vec![None; tensors.len()];
     for (index, Recorded { phase, dispatch }) in recorded.iter().enumerate() {
         for binding in &dispatch.bindings {
             let (tensor, reads) = match binding {
@@ -63,15 +63,15 @@ pub(super) fn assign(
             (life.first, life.last) = (0, end);
         }
     }
-    order.sort_by_key(|&(id, life)| (std::cmp::Reverse(shapes[id].bytes()), life.first, id));
-    let mut result = Assignment { buffers: Vec::new(), of: vec![None; shapes.len()] };
+    order.sort_by_key(|&(id, life)| (std::cmp::Reverse(tensors[id].bytes()), life.first, id));
+    let mut result = Assignment { buffers: Vec::new(), of: vec![None; tensors.len()] };
     let mut tenants: Vec<Vec<Life>> = Vec::new();
     for (id, life) in order {
         let free =
             tenants.iter().position(|tenants| tenants.iter().all(|t| t.last < life.first || life.last < t.first));
         let buffer = free.unwrap_or_else(|| {
             tenants.push(Vec::new());
-            result.buffers.push(shapes[id].bytes().next_multiple_of(16));
+            result.buffers.push(tensors[id].bytes().next_multiple_of(16));
             tenants.len() - 1
         });
         tenants[buffer].push(life);
@@ -83,26 +83,26 @@ pub(super) fn assign(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::plan::{Dispatch, Tensor};
+    use crate::gpu::plan::{Dispatch, Shape};
     use proptest::prelude::*;
 
-    fn tensor(id: u32, shapes: &[Shape]) -> Tensor {
-        Tensor::whole(id, shapes[id as usize])
+    fn vectors(sizes: &[u32]) -> Vec<Tensor> {
+        (0..).zip(sizes).map(|(id, &size)| Tensor::whole(id, Shape::vector(1, size))).collect()
     }
 
     /// Every tensor reads two earlier ones; dispatches belong to two phases.
-    fn chain(sizes: &[u32], reads: &[(u32, u32)], second_phase: usize) -> (Vec<Shape>, Vec<Recorded>) {
-        let shapes: Vec<Shape> = sizes.iter().map(|&size| Shape::vector(1, size)).collect();
-        let recorded = (1..shapes.len()).map(|i| {
+    fn chain(sizes: &[u32], reads: &[(u32, u32)], second_phase: usize) -> (Vec<Tensor>, Vec<Recorded>) {
+        let tensors = vectors(sizes);
+        let recorded = (1..tensors.len()).map(|i| {
             let (a, b) = reads[i % reads.len()];
             let dispatch = Dispatch::new("op", "main", &[])
-                .read(tensor(a % i as u32, &shapes))
-                .read(tensor(b % i as u32, &shapes))
-                .write(tensor(i as u32, &shapes));
+                .read(tensors[a as usize % i])
+                .read(tensors[b as usize % i])
+                .write(tensors[i]);
             Recorded { phase: usize::from(i > second_phase), dispatch }
         });
         let recorded = recorded.collect();
-        (shapes, recorded)
+        (tensors, recorded)
     }
 
     proptest! {
@@ -112,9 +112,9 @@ mod tests {
             reads in prop::collection::vec((0u32..1000, 0u32..1000), 1..20),
             second_phase in 0usize..40,
         ) {
-            let (shapes, recorded) = chain(&sizes, &reads, second_phase);
-            let last = shapes.len() as u32 - 1;
-            let assignment = assign(&recorded, &shapes, &[0], &[0, last]).unwrap();
+            let (tensors, recorded) = chain(&sizes, &reads, second_phase);
+            let last = tensors.len() as u32 - 1;
+            let assignment = assign(&recorded, &tensors, &[0], &[0, last]).unwrap();
             // Replay: each buffer holds one tensor's value at a time; phase 2 runs twice.
             let mut holds = vec![None; assignment.buffers.len()];
             holds[assignment.of[0].unwrap()] = Some(0);
@@ -131,7 +131,7 @@ mod tests {
                         Binding::Write(t) => {
                             let buffer = assignment.of[t.id as usize].unwrap();
                             prop_assert!(!bound.contains(&buffer), "an input and an output share a buffer");
-                            prop_assert!(assignment.buffers[buffer] >= t.shape.bytes());
+                            prop_assert!(assignment.buffers[buffer] >= t.bytes());
                             holds[buffer] = Some(t.id);
                         }
                         _ => {}
@@ -144,22 +144,22 @@ mod tests {
 
     #[test]
     fn a_chain_needs_two_buffers() {
-        let shapes = vec![Shape::vector(1, 100); 10];
+        let tensors = vectors(&[100; 10]);
         let recorded: Vec<_> = (1..10)
             .map(|i| {
-                let dispatch = Dispatch::new("op", "main", &[]).read(tensor(i - 1, &shapes)).write(tensor(i, &shapes));
+                let dispatch = Dispatch::new("op", "main", &[]).read(tensors[i - 1]).write(tensors[i]);
                 Recorded { phase: 0, dispatch }
             })
             .collect();
         // The input is kept besides.
-        assert_eq!(assign(&recorded, &shapes, &[0], &[0]).unwrap().buffers, [400; 3]);
+        assert_eq!(assign(&recorded, &tensors, &[0], &[0]).unwrap().buffers, [400; 3]);
     }
 
     #[test]
     fn reading_the_unwritten_is_an_error() {
-        let shapes = vec![Shape::vector(1, 4); 2];
-        let dispatch = Dispatch::new("op", "main", &[]).read(tensor(0, &shapes)).write(tensor(1, &shapes));
+        let tensors = vectors(&[4; 2]);
+        let dispatch = Dispatch::new("op", "main", &[]).read(tensors[0]).write(tensors[1]);
         let recorded = [Recorded { phase: 0, dispatch }];
-        assert!(matches!(assign(&recorded, &shapes, &[], &[]), Err(GpuError::Shape { op: "op", .. })));
+        assert!(matches!(assign(&recorded, &tensors, &[], &[]), Err(GpuError::Shape { op: "op", .. })));
     }
 }

@@ -56,7 +56,7 @@ impl PlanDescription {
 
     fn bytes(&self, binding: &Binding) -> u64 {
         match binding {
-            Binding::Read(tensor) | Binding::Write(tensor) | Binding::Update(tensor) => tensor.shape.bytes(),
+            Binding::Read(tensor) | Binding::Write(tensor) | Binding::Update(tensor) => tensor.bytes(),
             Binding::Weight { name, slab } => self.used.get(name).map_or(0, |layout| layout.slab_bytes(*slab)),
             Binding::Step | Binding::Empty => 0,
         }

@@ -94,7 +94,7 @@ impl Plan {
             return Err(GpuError::UnknownName { kind: "output", name: output.to_owned() });
         };
         self.device.check()?;
-        let bytes = tensor.shape.bytes();
+        let bytes = tensor.bytes();
         let mut encoder = self.encoder(output);
         encoder.copy_buffer_to_buffer(buffer.wgpu(), 0, staging.wgpu(), 0, bytes);
         self.device.submit([encoder.finish()]);

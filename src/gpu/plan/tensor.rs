@@ -1,6 +1,6 @@
 //! Handles of tensors in a plan.
 
-/// A dense f32 activation, channels last: `[batch, height, width, channels]`. A token sequence has height 1 and its
+/// The sides of a dense activation, channels last: `[batch, height, width, channels]`. A token sequence has height 1 and its
 /// tokens along the width; a vector has height and width 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
@@ -35,11 +35,6 @@ impl Shape {
     pub const fn values(self) -> u64 {
         self.batch as u64 * self.height as u64 * self.width as u64 * self.channels as u64
     }
-
-    /// Bytes as f32.
-    pub const fn bytes(self) -> u64 {
-        self.values() * 4
-    }
 }
 
 /// A tensor of a plan under construction: a cheap handle. It may be some of the channels of a wider one.
@@ -51,12 +46,19 @@ pub struct Tensor {
     pub(crate) pitch: u32,
     /// The channel of the whole tensor that is this one's first.
     pub(crate) first: u32,
+    /// Stored in half precision; its channels are then a multiple of 4.
+    pub(crate) half: bool,
 }
 
 impl Tensor {
-    /// A whole tensor.
+    /// A whole tensor in f32.
     pub(super) const fn whole(id: u32, shape: Shape) -> Self {
-        Self { id, shape, pitch: shape.channels, first: 0 }
+        Self { id, shape, pitch: shape.channels, first: 0, half: false }
+    }
+
+    /// Bytes of its own values.
+    pub const fn bytes(self) -> u64 {
+        self.shape.values() * if self.half { 2 } else { 4 }
     }
 
     /// `count` of its channels, from `first` on. Few operations take such a part (those which say so to

@@ -89,6 +89,11 @@ impl Layout {
         self.rows.div_ceil(self.slab_rows).max(1) as usize
     }
 
+    /// Every slab begins at a multiple of four rows.
+    pub fn is_aligned(&self) -> bool {
+        self.slabs() == 1 || self.slab_rows.is_multiple_of(4)
+    }
+
     /// First row and number of rows of a slab.
     pub fn slab(&self, slab: usize) -> (u32, u32) {
         let first = (slab as u32).saturating_mul(self.slab_rows).min(self.rows);

@@ -83,6 +83,12 @@ struct Network {
 
 impl Network {
     fn record(&self, b: &mut PlanBuilder, x: Tensor, keys: &[Vec<TextKeys>]) -> Result<Tensor, GpuError> {
+        let x = b.in_half(|b| self.blocks(b, x, keys))?;
+        let norm = self.norm_out(b, x)?;
+        self.picture(b, "conv_out", self.architecture.conv_out_kernel, x, Some(norm))
+    }
+
+    fn blocks(&self, b: &mut PlanBuilder, x: Tensor, keys: &[Vec<TextKeys>]) -> Result<Tensor, GpuError> {
         let architecture = &self.architecture;
         let mut keys = keys.iter().map(Vec::as_slice);
         let mut x = self.picture(b, "conv_in", architecture.conv_in_kernel, x, None)?;
@@ -115,8 +121,7 @@ impl Network {
                 x = self.resnet(b, &names.child("upsamplers.0"), resampler, x, None)?;
             }
         }
-        let norm = self.norm_out(b, x)?;
-        self.picture(b, "conv_out", architecture.conv_out_kernel, x, Some(norm))
+        Ok(x)
     }
 
     /// A residual block and the attention behind it.
