@@ -7,8 +7,8 @@
 // the loop. Norm, activation, nearest upsampling and the second input are part of the load; an input value is
 // normalised again for each tap and each TILE_N outputs, which is cheap beside their products. The loops over
 // registers are written out (`// unroll`), those that load are not: their branches make slow compilers slower still.
-// In front stand TILE_M, TILE_N, THREADS_M, THREADS_N, Factor (what is multiplied), the readers of x, second, affine, bias
-// and residual, and the writer of y. What layers differ in and costs little is a parameter, not a constant: every
+// In front stand TILE_M, TILE_N, THREADS_M, THREADS_N, Factor (what is multiplied), tile.wgsl, the readers of x, second,
+// affine, bias and residual, and the writer of y. What layers differ in and costs little is a parameter, not a constant: every
 // constant is another pipeline to compile.
 
 struct Params {
@@ -50,12 +50,6 @@ struct Params {
 override WIDE: bool;
 override HAS_NORM: bool;
 override ACTIVATION: u32;
-
-const THREADS = THREADS_M * THREADS_N;
-const STRIDE = 5u;
-
-var<workgroup> x_tile: array<Factor, TILE_M * STRIDE>;
-var<workgroup> w_tile: array<Factor, TILE_N * STRIDE>;
 
 var<workgroup> origins: array<Origin, TILE_M>;
 
@@ -161,11 +155,6 @@ fn store(pixel: u32, first: u32, sum: vec4<f32>) {
     write_y(pixel * params.n + output, value * params.scale, params.outputs - first);
 }
 
-// The output of the slab that lies at a row of the weights' tile: four neighbours belong to one thread.
-fn output_at(row: u32) -> u32 {
-    return row / (4u * THREADS_N) * (4u * THREADS_N) + row % THREADS_N * 4u + row / THREADS_N % 4u;
-}
-
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -221,30 +210,8 @@ fn main(
             }
             x_tile[row * STRIDE + part_loaded] = Factor(value);
         }
-        for (var row = row_loaded; row < TILE_N; row += THREADS / 4u) {
-            let output = first_n + output_at(row);
-            var value = vec4(0.0);
-            if output < params.outputs && k < params.k {
-                value = weight4(output, k);
-            }
-            w_tile[row * STRIDE + part_loaded] = Factor(value);
-        }
         column = advance(column, 16u);
-        workgroupBarrier();
-        for (var part = 0u; part < 4u; part++) {
-            // unroll c QUADS
-            // unroll j 4
-            let w_{c}_{j} = w_tile[(tx + ({c}u * 4u + {j}u) * THREADS_N) * STRIDE + part];
-            // end
-            // end
-            // unroll r ROWS
-            let x_{r} = x_tile[(ty + {r}u * THREADS_M) * STRIDE + part];
-            // unroll c QUADS
-            sum_{r}_{c} += vec4<f32>(vec4(dot(x_{r}, w_{c}_0), dot(x_{r}, w_{c}_1), dot(x_{r}, w_{c}_2), dot(x_{r}, w_{c}_3)));
-            // end
-            // end
-        }
-        workgroupBarrier();
+        // Here stands tile_product.wgsl.
     }
     // unroll r ROWS
     // unroll c QUADS

@@ -1,7 +1,7 @@
 //! Convolution as an implicit matrix multiplication over channels-last pictures.
 
 use super::reader::Access;
-use super::tile::{factor, row_access};
+use super::tile::row_access;
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
@@ -120,13 +120,12 @@ impl PlanBuilder {
         let readers = Access::of(Some(x), wide).reader("x", 1)
             + &Access::of(conv.second, wide).reader("second", 2)
             + &Access::single(wide).reader("affine", 3);
-        let text = tile.unroll(WGSL);
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);
             let wide_rows = n.is_multiple_of(4) && first.is_multiple_of(4);
             let ends = row_access(&[("bias", 5, None), ("residual", 6, conv.residual)], (7, y), wide_rows);
             let dispatch = Dispatch::new("conv", "main", &[WEIGHTS_WGSL, ACTIVATION_WGSL])
-                .preamble(format!("{}{}{readers}{ends}{text}", factor(half), tile.preamble()))
+                .preamble(tile.kernel(WGSL, &(readers.clone() + &ends), half))
                 .constant("FORMAT", weight.layout.format as u32)
                 .constant("WIDE", wide)
                 .constant("HAS_NORM", conv.norm.is_some())

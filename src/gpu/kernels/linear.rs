@@ -1,7 +1,7 @@
 //! Matrix multiplication with a weight: `y = (act(W · x + b) · gate + residual) · scale`.
 
 use super::reader::Access;
-use super::tile::{factor, row_access};
+use super::tile::row_access;
 use super::unroll::unroll;
 use super::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 use crate::gpu::GpuError;
@@ -141,7 +141,7 @@ impl PlanBuilder {
                 let wide = n.is_multiple_of(4) && first.is_multiple_of(4);
                 let (gate, residual) = (linear.gate, linear.residual);
                 let ends = row_access(&[("bias", 4, None), ("gate", 5, gate), ("residual", 6, residual)], (7, y), wide);
-                let text = format!("{}{}{readers}{ends}{}", factor(half), tile.preamble(), tile.unroll(TILED));
+                let text = tile.kernel(TILED, &(readers.clone() + &ends), half);
                 let dispatch = Dispatch::new("linear", "main", &[STORE, WEIGHTS_WGSL, ACTIVATION_WGSL]);
                 (dispatch.preamble(text), tile.workgroups(m, outputs))
             };

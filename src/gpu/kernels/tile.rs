@@ -4,6 +4,11 @@ use super::reader::Access;
 use super::unroll::unroll;
 use crate::gpu::plan::Tensor;
 
+const TILE: &str = include_str!("../../../shaders/tile.wgsl");
+const PRODUCT: &str = include_str!("../../../shaders/tile_product.wgsl");
+/// The line for which [`PRODUCT`] stands.
+const PRODUCT_MARK: &str = "        // Here stands tile_product.wgsl.\n";
+
 /// What one workgroup of a matrix kernel makes: a grid of threads, each with a tile in its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tile {
@@ -57,16 +62,22 @@ impl Tile {
             && self.bytes() <= limits.max_compute_workgroup_storage_size
     }
 
-    /// The constants in front of the kernel's text.
-    pub(super) fn preamble(self) -> String {
+    /// The constants in front of the kernel's text, and the tiles in workgroup memory.
+    fn preamble(self, half: bool) -> String {
         let constants =
             [("TILE_M", self.m()), ("TILE_N", self.n()), ("THREADS_M", self.threads_m), ("THREADS_N", self.threads_n)];
-        constants.iter().fold(String::new(), |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
+        constants
+            .iter()
+            .fold(factor(half).to_owned(), |text, (name, value)| text + &format!("const {name} = {value}u;\n"))
+            + TILE
     }
 
-    /// The kernel's text with its loops over registers written out.
-    pub(super) fn unroll(self, text: &str) -> String {
-        unroll(text, &[("ROWS", self.rows), ("QUADS", self.outputs / 4)])
+    /// A matrix kernel with this tile: what stands in front, `bindings`, and the kernel's text with its loops over registers
+    /// written out.
+    pub(super) fn kernel(self, text: &str, bindings: &str, half: bool) -> String {
+        let text = text.replace(PRODUCT_MARK, PRODUCT);
+        let text = unroll(&text, &[("ROWS", self.rows), ("QUADS", self.outputs / 4)]);
+        format!("{}{bindings}{text}", self.preamble(half))
     }
 }
 
@@ -135,7 +146,7 @@ fn for_software(m: u32, n: u32, limits: &wgpu::Limits) -> Tile {
 }
 
 /// What the matrix kernels multiply: `Factor`, four values. Their sums stay in f32.
-pub(super) const fn factor(half: bool) -> &'static str {
+const fn factor(half: bool) -> &'static str {
     if half { "enable f16;\nalias Factor = vec4<f16>;\n" } else { "alias Factor = vec4<f32>;\n" }
 }
 
