@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { type Browser, expect, type Page, test } from "@playwright/test";
 import type { Outcome } from "./page/main.ts";
 import type { Trial, Way } from "./page/ort.ts";
-import { OUT, selected, shortfalls } from "./rows.ts";
+import { EQUAL, OUT, selected, shortfalls } from "./rows.ts";
 import * as table from "./table.ts";
 
 const wanted = process.env.BENCH ?? "";
@@ -50,7 +50,9 @@ async function choose(browser: Browser, name: string): Promise<{ way: Way | unde
     const tried = await inPage((page) =>
       page.evaluate(([name, way]) => window.bench.trial(name, way), [name, way] as [string, Way]),
     );
-    if ("failed" in tried) failures.push(`${way.graph}${way.capture ? ", captured" : ""} failed: ${tried.failed}`);
+    const named = `${way.graph}${way.capture ? ", captured" : ""}`;
+    if ("failed" in tried) failures.push(`${named} failed: ${tried.failed}`);
+    else if (!(tried.error <= EQUAL)) failures.push(`${named} is wrong: L2 ${tried.error.toExponential(1)}`);
     else trials.push(tried);
     trials.sort((a, b) => a.ms - b.ms);
   };

@@ -12,7 +12,7 @@ export interface Row {
 }
 
 /** Relative L2 distance from PyTorch's output up to which a result counts as equal. */
-const EQUAL = 1e-2;
+export const EQUAL = 1e-2;
 /** How much faster than the better peer a single operation has to be at least, and a network than each peer. */
 const LEAST_OPERATION = 0.95;
 const LEAST_NETWORK = 1.5;

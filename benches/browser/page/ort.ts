@@ -5,7 +5,7 @@
 
 import type { InferenceSession, Tensor } from "onnxruntime-web/webgpu";
 import { bytes, type Case, type Engine, type Runner } from "./engine.ts";
-import { OUTPUT, type Value, type Values } from "./values.ts";
+import { distance, OUTPUT, type Value, type Values } from "./values.ts";
 
 type Ort = typeof import("onnxruntime-web/webgpu");
 
@@ -50,6 +50,8 @@ export class OnnxRuntime implements Engine {
 /** What one way came to. */
 export interface Trial extends Way {
   ms: number;
+  /** Relative L2 distance from PyTorch's output. */
+  error: number;
   /** How many nodes are on the CPU; empty where none is. */
   placed: string;
 }
@@ -69,7 +71,8 @@ export async function trial(way: Way, folder: string, values: Values): Promise<T
     await session.run();
     ms = Math.min(ms, performance.now() - start);
   } while (performance.now() - begin < TRIAL_MS);
-  return { ...way, ms, placed };
+  const error = distance(await session.output(), values.get(OUTPUT)?.data ?? new Float32Array());
+  return { ...way, ms, error, placed };
 }
 
 async function load(): Promise<Ort> {
