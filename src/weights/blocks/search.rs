@@ -37,7 +37,10 @@ pub(super) fn affine(values: &[f32; 32], top: f32, steps: std::ops::RangeInclusi
     let mean = (squares / 32.0).sqrt();
     let weights = values.map(|value| mean + value.abs());
     let [w, wx] = sums::<32, 2>(|i| [weights[i], weights[i] * values[i]]);
-    let quantised = |inverse: f32| values.map(|value| nearest(inverse * (value - lowest), 0.0, top));
+    let quantised = |stretch: f32, minimum: f32| {
+        let inverse = (top + stretch) / (highest + minimum);
+        values.map(|value| nearest(inverse * (value + minimum), 0.0, top))
+    };
     let error = |quants: &[f32; 32], (scale, minimum): (f32, f32)| {
         let [error] = sums::<32, 1>(|i| {
             let difference = scale * quants[i] - minimum - values[i];
@@ -45,11 +48,11 @@ pub(super) fn affine(values: &[f32; 32], top: f32, steps: std::ops::RangeInclusi
         });
         error
     };
-    let range = highest - lowest;
-    let mut best = (range / top, -lowest);
-    let mut least = error(&quantised(top / range), best);
+    let mut best = ((highest - lowest) / top, -lowest);
+    let mut least = error(&quantised(0.0, -lowest), best);
     for step in steps {
-        let quants = quantised((top + 0.1 * f32::from(step)) / range);
+        // From the best minimum so far, which the steps thus move on.
+        let quants = quantised(0.1 * f32::from(step), best.1);
         let [wq, wqq, wqx] = sums::<32, 3>(|i| {
             let wq = weights[i] * quants[i];
             [wq, wq * quants[i], wq * values[i]]
@@ -75,7 +78,8 @@ pub(super) fn symmetric(values: &[f32; 16]) -> f32 {
         return 0.0;
     }
     let (mut best, mut most_explained) = (-most / 32.0, 0.0);
-    for step in -9i8..=9 {
+    // The plain step first: among equals, such as in a group of one large value, it leaves the finest scale.
+    for step in std::iter::once(0).chain(-9i8..=9) {
         // The value of the largest magnitude maps to the neighbourhood of −32, which is further from zero than 31.
         let inverse = -(32.0 + 0.1 * f32::from(step)) / most;
         let [wqx, wqq] = sums::<16, 2>(|i| {
