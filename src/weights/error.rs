@@ -35,6 +35,8 @@ pub enum WeightsError {
 pub enum FormatError {
     #[error("ggml type {0} is not known")]
     Unknown(u32),
+    #[error("no block format is called {0:?}")]
+    UnknownName(String),
     #[error("{length} {what} are not a whole number of {format} blocks")]
     Ragged { format: BlockFormat, length: usize, what: &'static str },
 }
@@ -46,6 +48,7 @@ impl FormatError {
             Self::Unknown(id) => {
                 WeightsError::UnsupportedFormat { tensor: tensor.to_owned(), format: format!("ggml type {id}") }
             }
+            Self::UnknownName(format) => WeightsError::UnsupportedFormat { tensor: tensor.to_owned(), format },
             Self::Ragged { .. } => {
                 WeightsError::Malformed { name: format!("tensor {tensor}"), reason: self.to_string() }
             }
