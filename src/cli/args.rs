@@ -1,6 +1,7 @@
 //! The command line, as clap reads it.
 
 use super::per_stage::{GuidanceOption, SamplerOption, StepsOption, ThresholdOption};
+use crate::convert::Quantization;
 use crate::weights::BlockFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -147,20 +148,10 @@ pub struct Convert {
     /// The folder to write.
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Format of the large weights.
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub quantize: Quantize,
-}
-
-/// Formats that `convert` writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Quantize {
-    #[default]
-    F16,
-    #[value(name = "q8_0")]
-    Q8_0,
-    #[value(name = "q4_0")]
-    Q4_0,
+    /// Formats of the large weights: f32, f16, bf16, q8_0, q6_k, q5_k, q5_0, q4_k, q4_0, or the mixtures q5_k_m and
+    /// q4_k_m, which give Q6_K to what suffers most; of single networks q8_0,text_encoder=q4_k_m,unet=q5_k.
+    #[arg(long, default_value = "f16", value_name = "FORMATS")]
+    pub quantize: Quantization,
 }
 
 #[derive(Debug, Args)]

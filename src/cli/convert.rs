@@ -1,20 +1,14 @@
 //! `imagen convert`.
 
-use super::args::{Convert, Quantize};
+use super::args::Convert;
 use super::exit::Failure;
 use crate::convert::{self, Progress};
-use crate::weights::BlockFormat;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 pub(super) fn run(options: &Convert, json: bool) -> Result<(), Failure> {
-    let format = match options.quantize {
-        Quantize::F16 => BlockFormat::F16,
-        Quantize::Q8_0 => BlockFormat::Q8_0,
-        Quantize::Q4_0 => BlockFormat::Q4_0,
-    };
     let mut report = Report { json, bar: ProgressBar::hidden() };
-    convert::convert(&options.source, &options.output, format, &mut |progress| report.show(progress))
+    convert::convert(&options.source, &options.output, &options.quantize, &mut |progress| report.show(progress))
         .map_err(Failure::new)?;
     report.bar.finish_and_clear();
     if json {

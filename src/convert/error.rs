@@ -3,7 +3,7 @@
 use crate::cascade::CascadeError;
 use crate::text::TextError;
 use crate::unet::UNetError;
-use crate::weights::{BlockFormat, WeightsError};
+use crate::weights::WeightsError;
 use std::path::Path;
 use thiserror::Error;
 
@@ -26,8 +26,8 @@ pub enum ConvertError {
     Option { path: String, option: &'static str, value: String, supported: &'static str },
     #[error("tensor {tensor} of {path}: {reason}")]
     Tensor { path: String, tensor: String, reason: String },
-    #[error("weights are not quantised to {format}; choose f16, q8_0 or q4_0")]
-    Quantize { format: BlockFormat },
+    #[error("{network} is to be quantised, but there is no such network; there are: {networks}")]
+    Quantize { network: String, networks: String },
     #[error("{path}: {error}")]
     UNet { path: String, error: UNetError },
     #[error("{path}: {error}")]

@@ -13,6 +13,7 @@ mod description;
 mod error;
 mod network;
 mod output;
+mod quantization;
 mod recipe;
 mod scheduler;
 mod stage;
@@ -21,9 +22,9 @@ mod tests;
 mod text;
 
 pub use error::ConvertError;
+pub use quantization::{Mixture, Quantization};
 
 use crate::cascade::manifest::{FORMAT, MANIFEST_FILE, Manifest, TokenizerFile};
-use crate::weights::BlockFormat;
 use recipe::Recipe;
 use std::path::Path;
 
@@ -40,8 +41,7 @@ pub enum Progress<'a> {
 
 /// Converts the folder `source` into the cascade directory `out`.
 ///
-/// `quantize` is the format of the large weight matrices: F32, F16, Q8_0 or Q4_0. Norms, biases and position tables stay
-/// F32; the token embedding and rows that are not whole blocks are F16 at least.
+/// `quantize` says how the large weight matrices of each network are stored; norms, biases and position tables stay F32.
 ///
 /// `imagen.json` is written where the folder holds a tokenizer, a text encoder and at least one U-Net; else only the GGUF
 /// files are, and a note says so.
@@ -52,23 +52,25 @@ pub enum Progress<'a> {
 pub fn convert(
     source: &Path,
     out: &Path,
-    quantize: BlockFormat,
+    quantize: &Quantization,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ConvertError> {
-    if !matches!(quantize, BlockFormat::F32 | BlockFormat::F16 | BlockFormat::Q8_0 | BlockFormat::Q4_0) {
-        return Err(ConvertError::Quantize { format: quantize });
-    }
     let recipe = Recipe::read(source)?;
+    let networks = std::iter::once(text::FOLDER).chain(recipe.stages.iter().map(|stage| stage.folder.as_str()));
+    let networks: Vec<&str> = networks.filter(|folder| source.join(folder).is_dir()).collect();
+    if let Some(folder) = quantize.folders().find(|folder| !networks.contains(folder)) {
+        return Err(ConvertError::Quantize { network: folder.to_owned(), networks: networks.join(", ") });
+    }
     std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
     if out.canonicalize().ok() == source.canonicalize().ok() {
         return Err(ConvertError::Folder { path: out.display().to_string(), reason: "it is the source too".into() });
     }
     let tokenizer = text::tokenizer(source, out, progress)?;
-    let text_encoder = text::encoder(source, out, quantize, progress)?;
+    let text_encoder = text::encoder(source, out, quantize.of(text::FOLDER), progress)?;
     let mut stages = Vec::new();
     for stage in &recipe.stages {
         if source.join(&stage.folder).is_dir() {
-            stages.push(stage::convert(source, out, stage, quantize, progress)?);
+            stages.push(stage::convert(source, out, stage, quantize.of(&stage.folder), progress)?);
         }
     }
     let (Some(tokenizer), Some(text_encoder), false) = (&tokenizer, &text_encoder, stages.is_empty()) else {

@@ -5,12 +5,13 @@ use super::output::Output;
 use super::{ConvertError, Progress};
 use crate::cascade::manifest::FileEntry;
 use crate::weights::{BlockFormat, GgufWriter, Metadata, TensorInfo, WantedTensor};
+use rayon::prelude::*;
 use std::path::Path;
 
 /// Values that are converted at a time, unless a row is longer.
 const VALUES: usize = 1 << 20;
-/// Beyond it f16 is infinite.
-const F16_MAX: f32 = 65504.0;
+/// Values that a thread quantises at a time.
+const SHARE: usize = 1 << 14;
 
 /// A tensor on its way.
 pub(super) struct Plan {
@@ -19,19 +20,6 @@ pub(super) struct Plan {
     pub to: String,
     pub tensor: WantedTensor,
     pub format: BlockFormat,
-}
-
-/// The format of a tensor: large matrices are quantised where their rows are whole blocks. Vectors and tables of positions
-/// are small and sensitive.
-pub(super) fn format(name: &str, shape: &[usize], quantize: BlockFormat) -> BlockFormat {
-    let matrix = shape.len() == 2 && name.ends_with(".weight") && !name.ends_with("relative_attention_bias.weight");
-    if !matrix {
-        BlockFormat::F32
-    } else if shape[1].is_multiple_of(quantize.block_values()) {
-        quantize
-    } else {
-        BlockFormat::F16
-    }
 }
 
 /// Checks that the checkpoint has the tensor in the right shape.
@@ -51,10 +39,13 @@ fn check(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), ConvertError> {
 pub(super) fn write(
     mut checkpoint: Checkpoint,
     plans: &[Plan],
-    metadata: Metadata,
+    mut metadata: Metadata,
     (out, file): (&Path, &str),
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<FileEntry, ConvertError> {
+    if plans.iter().any(|plan| plan.format.block_values() > 1) {
+        metadata.set("general.quantization_version", 2u32);
+    }
     let mut writer = GgufWriter::new(out.join(file).display().to_string(), metadata);
     for plan in plans {
         check(&checkpoint, plan)?;
@@ -79,7 +70,10 @@ pub(super) fn write(
             if window > 1 {
                 values = inputs_fastest(&values, columns, window);
             }
-            body.rows(&values)?;
+            // Whole rows and whole blocks alike.
+            let blocks = values.par_chunks(SHARE.next_multiple_of(plan.format.block_values()));
+            let blocks: Result<Vec<_>, _> = blocks.map(|values| plan.format.quantise(values)).collect();
+            body.bytes(&blocks.map_err(|error| error.of(&plan.from))?.concat())?;
         }
         progress(Progress::Tensor { file, tensor: &plan.to, done, total });
     }
@@ -92,8 +86,9 @@ fn in_range(checkpoint: &Checkpoint, plan: &Plan, values: &[f32]) -> Result<(), 
     if values.iter().any(|value| !value.is_finite()) {
         return Err(checkpoint.tensor_error(&plan.from, "it holds values that are not finite"));
     }
-    if plan.format == BlockFormat::F16 && values.iter().any(|value| value.abs() > F16_MAX) {
-        return Err(checkpoint.tensor_error(&plan.from, "it holds values beyond the range of F16; choose q8_0"));
+    if values.iter().any(|value| value.abs() > plan.format.largest()) {
+        let reason = format!("it holds values beyond the range of {}; choose bf16", plan.format);
+        return Err(checkpoint.tensor_error(&plan.from, &reason));
     }
     Ok(())
 }

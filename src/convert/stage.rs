@@ -5,12 +5,12 @@ use super::description::{Stage, Threshold, Upsample};
 use super::network::{self, Plan};
 use super::recipe::StageRecipe;
 use super::scheduler::{self, Scheduler};
-use super::{ConvertError, Progress, output};
+use super::{ConvertError, Mixture, Progress, output};
 use crate::cascade::manifest::{Conditioning, FileEntry, StageDefaults, StageManifest, Target};
 use crate::diffusion::Thresholding;
 use crate::image::resample::Filter;
 use crate::unet::UNetConfig;
-use crate::weights::{BlockFormat, Metadata, WantedTensor, wanted_tensors};
+use crate::weights::{Metadata, WantedTensor, wanted_tensors};
 use burn::tensor::Device;
 use serde_json::Value;
 use std::path::Path;
@@ -20,13 +20,13 @@ pub(super) fn convert(
     source: &Path,
     out: &Path,
     recipe: &StageRecipe,
-    quantize: BlockFormat,
+    mixture: Mixture,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<StageManifest, ConvertError> {
     let folder = source.join(&recipe.folder);
     let unet = config(&folder, recipe.description.as_ref())?;
     let scheduler = scheduler::read(&scheduler_folder(source, recipe))?;
-    let weights = weights(&folder, &unet, (out, &format!("{}.gguf", recipe.folder)), quantize, progress)?;
+    let weights = weights(&folder, &unet, (out, &format!("{}.gguf", recipe.folder)), mixture, progress)?;
     match &recipe.description {
         Some(stage) => described(&source.join("cascade.json"), stage, unet, scheduler, weights),
         None => usual(&folder, &recipe.name, unet, scheduler, weights),
@@ -63,7 +63,7 @@ fn weights(
     folder: &Path,
     config: &UNetConfig,
     (out, file): (&Path, &str),
-    quantize: BlockFormat,
+    mixture: Mixture,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<FileEntry, ConvertError> {
     let path = folder.join("config.json");
@@ -74,17 +74,15 @@ fn weights(
     if let Some(name) = checkpoint.names().find(|name| !wanted.contains_key(*name)) {
         return Err(checkpoint.tensor_error(name, "config.json describes a network that does not have it"));
     }
+    let formats = mixture.formats(wanted.iter().map(|(name, tensor)| (name.as_str(), tensor.stored.as_slice())));
     let plan = |(name, tensor): (String, WantedTensor)| {
-        let format = network::format(&name, &tensor.stored, quantize);
+        let format = formats[&name];
         Plan { from: name.clone(), to: name, tensor, format }
     };
     let plans: Vec<Plan> = wanted.into_iter().map(plan).collect();
     let mut metadata = Metadata::new("imagen-unet");
     let json = serde_json::to_string(config).map_err(|error| ConvertError::malformed(&path, error))?;
     metadata.set("imagen.unet.config", json);
-    if quantize.block_values() > 1 {
-        metadata.set("general.quantization_version", 2u32);
-    }
     network::write(checkpoint, &plans, metadata, (out, file), progress)
 }
 

@@ -2,14 +2,16 @@
 
 use super::checkpoint::Checkpoint;
 use super::network::{self, Plan};
-use super::{ConvertError, Progress, output};
+use super::{ConvertError, Mixture, Progress, output};
 use crate::cascade::manifest::FileEntry;
 use crate::text::t5::{T5Config, llama_cpp_name};
-use crate::weights::{BlockFormat, Metadata, wanted_tensors};
+use crate::weights::{Metadata, wanted_tensors};
 use burn::tensor::Device;
 use serde::Deserialize;
 use std::path::Path;
 
+/// The folder of the encoder, and the stem of its file.
+pub(super) const FOLDER: &str = "text_encoder";
 const TOKENIZER: &str = "tokenizer.json";
 /// The maximum distance is not stored in GGUF: every program takes this one.
 const MAX_DISTANCE: usize = 128;
@@ -48,10 +50,10 @@ struct Class {
 pub(super) fn encoder(
     source: &Path,
     out: &Path,
-    quantize: BlockFormat,
+    mixture: Mixture,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Option<FileEntry>, ConvertError> {
-    let folder = source.join("text_encoder");
+    let folder = source.join(FOLDER);
     if !folder.is_dir() {
         return Ok(None);
     }
@@ -75,12 +77,12 @@ pub(super) fn encoder(
     }
     let checkpoint = Checkpoint::open(&folder, "model")?;
     let mut plans = Vec::new();
-    for (name, tensor) in wanted_tensors(&config.init(&Device::flex()), &str::to_owned) {
-        let table = name == "shared.weight";
-        // The embedding is read row by row on the CPU, never multiplied.
-        let format = if table { BlockFormat::F16 } else { network::format(&name, &tensor.stored, quantize) };
+    let wanted = wanted_tensors(&config.init(&Device::flex()), &str::to_owned);
+    let formats = mixture.formats(wanted.iter().map(|(name, tensor)| (name.as_str(), tensor.stored.as_slice())));
+    for (name, tensor) in wanted {
+        let format = formats[&name];
         let to = llama_cpp_name(&name);
-        let tied = table && checkpoint.get(&name).is_none();
+        let tied = name == "shared.weight" && checkpoint.get(&name).is_none();
         let from = if tied { "encoder.embed_tokens.weight".to_owned() } else { name };
         plans.push(Plan { from, to, tensor, format });
     }
@@ -91,12 +93,12 @@ pub(super) fn encoder(
     if let Some(name) = checkpoint.names().find(|name| !known(name)) {
         return Err(checkpoint.tensor_error(name, "config.json describes a network that does not have it"));
     }
-    let metadata = metadata(&config, class.n_positions.unwrap_or(CONTEXT), quantize);
-    network::write(checkpoint, &plans, metadata, (out, "text_encoder.gguf"), progress).map(Some)
+    let metadata = metadata(&config, class.n_positions.unwrap_or(CONTEXT));
+    network::write(checkpoint, &plans, metadata, (out, &format!("{FOLDER}.gguf")), progress).map(Some)
 }
 
 /// The keys that llama.cpp's converter writes.
-fn metadata(config: &T5Config, context: u32, quantize: BlockFormat) -> Metadata {
+fn metadata(config: &T5Config, context: u32) -> Metadata {
     let mut metadata = Metadata::new("t5encoder");
     // Sizes were checked to be far below 2³².
     let mut size = |key: &str, value: usize| metadata.set(&format!("t5encoder.{key}"), value as u32);
@@ -109,8 +111,5 @@ fn metadata(config: &T5Config, context: u32, quantize: BlockFormat) -> Metadata 
     size("attention.value_length", config.d_kv);
     size("attention.relative_buckets_count", config.relative_attention_num_buckets);
     metadata.set("t5encoder.attention.layer_norm_rms_epsilon", config.layer_norm_epsilon as f32);
-    if quantize.block_values() > 1 {
-        metadata.set("general.quantization_version", 2u32);
-    }
     metadata
 }

@@ -35,8 +35,8 @@ pub enum WeightsError {
 pub enum FormatError {
     #[error("ggml type {0} is not known")]
     Unknown(u32),
-    #[error("{0} values cannot be converted")]
-    Unsupported(BlockFormat),
+    #[error("no block format is called {0:?}")]
+    UnknownName(String),
     #[error("{length} {what} are not a whole number of {format} blocks")]
     Ragged { format: BlockFormat, length: usize, what: &'static str },
 }
@@ -44,13 +44,14 @@ pub enum FormatError {
 impl FormatError {
     /// The same error with the tensor's name.
     pub fn of(self, tensor: &str) -> WeightsError {
-        let format = match self {
-            Self::Unknown(id) => format!("ggml type {id}"),
-            Self::Unsupported(format) => format.to_string(),
-            ragged @ Self::Ragged { .. } => {
-                return WeightsError::Malformed { name: format!("tensor {tensor}"), reason: ragged.to_string() };
+        match self {
+            Self::Unknown(id) => {
+                WeightsError::UnsupportedFormat { tensor: tensor.to_owned(), format: format!("ggml type {id}") }
             }
-        };
-        WeightsError::UnsupportedFormat { tensor: tensor.to_owned(), format }
+            Self::UnknownName(format) => WeightsError::UnsupportedFormat { tensor: tensor.to_owned(), format },
+            Self::Ragged { .. } => {
+                WeightsError::Malformed { name: format!("tensor {tensor}"), reason: self.to_string() }
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::FormatError;
 use std::fmt;
+use std::str::FromStr;
 
 /// How the values of a tensor are stored. Blocks run along a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +19,25 @@ pub enum BlockFormat {
 }
 
 impl BlockFormat {
+    /// Every format, larger ones first.
+    pub const ALL: [Self; 9] =
+        [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q6K, Self::Q5K, Self::Q5_0, Self::Q4K, Self::Q4_0];
+
+    /// ggml's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::Q8_0 => "Q8_0",
+            Self::Q4_0 => "Q4_0",
+            Self::Q5_0 => "Q5_0",
+            Self::Q4K => "Q4_K",
+            Self::Q5K => "Q5_K",
+            Self::Q6K => "Q6_K",
+        }
+    }
+
     /// Values in one block.
     pub const fn block_values(self) -> usize {
         match self {
@@ -84,16 +104,16 @@ impl BlockFormat {
 
 impl fmt::Display for BlockFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "F32",
-            Self::F16 => "F16",
-            Self::Bf16 => "BF16",
-            Self::Q8_0 => "Q8_0",
-            Self::Q4_0 => "Q4_0",
-            Self::Q5_0 => "Q5_0",
-            Self::Q4K => "Q4_K",
-            Self::Q5K => "Q5_K",
-            Self::Q6K => "Q6_K",
-        })
+        f.write_str(self.name())
+    }
+}
+
+/// By its name, in upper or lower case.
+impl FromStr for BlockFormat {
+    type Err = FormatError;
+
+    fn from_str(name: &str) -> Result<Self, FormatError> {
+        let named = |format: &Self| format.name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(named).ok_or_else(|| FormatError::UnknownName(name.to_owned()))
     }
 }

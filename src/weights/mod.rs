@@ -20,6 +20,7 @@ mod tensor;
 mod tests;
 mod writer;
 
+pub(crate) use blocks::{AffineBlock, ScaledBlock, SignedBlock};
 pub use error::{FormatError, WeightsError};
 pub use file::Weights;
 #[cfg(not(target_arch = "wasm32"))]

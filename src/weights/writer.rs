@@ -96,8 +96,7 @@ impl<W: Write> GgufBody<W> {
     /// Writes the next rows of the current tensor in its format.
     ///
     /// # Errors
-    /// [`WeightsError::Malformed`] for more values than were declared or not whole rows, [`WeightsError::UnsupportedFormat`]
-    /// for a format that is only read, [`WeightsError::Write`].
+    /// [`WeightsError::Malformed`] for more values than were declared or not whole rows, [`WeightsError::Write`].
     pub fn rows(&mut self, values: &[f32]) -> Result<(), WeightsError> {
         let Some(tensor) = self.next() else {
             return Err(self.malformed("more values come than tensors were declared"));

@@ -1,6 +1,7 @@
 //! The program `imagen` as a user runs it: what it writes, what it says to bad input, and how it stops.
 
 mod bad_input;
+mod convert;
 mod interrupt;
 mod models;
 mod program;

@@ -1,5 +1,5 @@
 """Writes tests/fixtures/formats.gguf and formats.safetensors with the `gguf` package: every value type of the metadata,
-every block format that is converted, and what `gguf` makes of the values.
+what `gguf` stores of values in every block format that it writes, and what it reads from random blocks of the others.
 
     python tests/reference/gguf_files.py
 
@@ -29,6 +29,17 @@ def awkward(rows, columns, seed):
     return x
 
 
+def random_blocks(kind, rows, columns):
+    """Any bytes are K-quants, but for the scales, which must be finite; every second one is subnormal."""
+    rng = np.random.default_rng(kind)
+    block, size = gguf.GGML_QUANT_SIZES[kind]
+    blocks = rng.integers(0, 256, (rows * columns // block, size), np.uint8)
+    scales = rng.integers(1, 0x7c00, (len(blocks), 2)) >> (np.arange(len(blocks)) % 2 * 5)[:, None] | rng.integers(0, 2, (len(blocks), 2)) << 15
+    at = slice(208, 210) if kind == T.Q6_K else slice(0, 4)
+    blocks[:, at] = scales.astype(np.uint16).view(np.uint8)[:, :at.stop - at.start]
+    return blocks.reshape(rows, -1)
+
+
 def metadata(w):
     w.add_key_value('test.u8', 200, V.UINT8)
     w.add_key_value('test.i8', -100, V.INT8)
@@ -52,13 +63,17 @@ def main():
     w = gguf.GGUFWriter(FIXTURES + 'formats.gguf', 'test')
     metadata(w)
     expected = {}
-    for name, kind, shape in (('f32', T.F32, (3, 96)), ('f16', T.F16, (3, 96)), ('bf16', T.BF16, (3, 96)), ('q8_0', T.Q8_0, (5, 96)), ('q4_0', T.Q4_0, (5, 96))):
+    for name, kind, shape in (('f32', T.F32, (3, 96)), ('f16', T.F16, (3, 96)), ('bf16', T.BF16, (3, 96)), ('q8_0', T.Q8_0, (5, 96)), ('q4_0', T.Q4_0, (5, 96)), ('q5_0', T.Q5_0, (5, 96))):
         values = awkward(*shape, seed=kind)
         stored = quants.quantize(values, kind)
         w.add_tensor(name + '.weight', stored, raw_dtype=kind)
         expected[name + '.values'] = values
         expected[name + '.stored'] = stored.view(np.uint8).reshape(shape[0], -1)
         expected[name + '.dequantised'] = quants.dequantize(stored, kind).astype(np.float32).reshape(shape)
+    for name, kind in (('q4_k', T.Q4_K), ('q5_k', T.Q5_K), ('q6_k', T.Q6_K)):
+        stored = random_blocks(kind, 2, 512)
+        w.add_tensor(name + '.weight', stored, raw_dtype=kind)
+        expected[name + '.dequantised'] = quants.dequantize(stored, kind)
     for name, shape in (('bias', (5,)), ('cube', (2, 3, 4)), ('hypercube', (2, 3, 4, 5))):
         expected[name + '.values'] = np.random.default_rng(len(shape)).standard_normal(shape).astype(np.float32)
         w.add_tensor(name, expected[name + '.values'])

@@ -56,14 +56,14 @@ fn a_folder_without_a_model_is_said_to_be_one() {
         cascade.remove(folder);
     }
     assert!(matches!(error(&cascade), ConvertError::Folder { .. }));
-    let nothing = convert(&cascade.source().join("none"), &cascade.out(), BlockFormat::F16, &mut |_| ());
+    let nothing = convert(&cascade.source().join("none"), &cascade.out(), &BlockFormat::F16.into(), &mut |_| ());
     assert!(matches!(nothing, Err(ConvertError::Missing { .. })));
 }
 
 #[test]
 fn source_and_output_are_two_folders() {
     let cascade = Cascade::new();
-    let same = convert(&cascade.source(), &cascade.source(), BlockFormat::F16, &mut |_| ());
+    let same = convert(&cascade.source(), &cascade.source(), &BlockFormat::F16.into(), &mut |_| ());
     assert!(matches!(same, Err(ConvertError::Folder { .. })));
 }
 
@@ -192,11 +192,16 @@ fn values_beyond_f16_ask_for_another_format() {
         tensor.3[..4].copy_from_slice(&70_000f32.to_le_bytes());
     });
     let error = cascade.convert_to(BlockFormat::F16).unwrap_err();
-    assert!(error.to_string().contains("q8_0"), "{error}");
+    assert!(error.to_string().contains("beyond the range of F16; choose bf16"), "{error}");
 }
 
 #[test]
-fn only_formats_that_are_written_are_accepted() {
-    let error = Cascade::new().convert_to(BlockFormat::Q6K).unwrap_err();
-    assert!(matches!(error, ConvertError::Quantize { format: BlockFormat::Q6K }));
+fn networks_that_are_not_there_are_not_quantised() {
+    let cascade = Cascade::new();
+    let error = cascade.convert_to("f16,super_res_2=q8_0".parse::<Quantization>().unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "super_res_2 is to be quantised, but there is no such network; there are: text_encoder, unet, super_res_1"
+    );
+    assert!(!cascade.out().exists());
 }

@@ -147,7 +147,7 @@ fn progress_reaches_the_total() {
         Progress::File { .. } => files += 1,
         Progress::Note(note) => panic!("{note}"),
     };
-    convert(&cascade.source(), &cascade.out(), BlockFormat::Q4_0, &mut progress).unwrap();
+    convert(&cascade.source(), &cascade.out(), &BlockFormat::Q4_0.into(), &mut progress).unwrap();
     assert_eq!((last.len(), files), (3, 4));
     assert!(last.values().all(|(done, total)| done == total), "{last:?}");
 }

@@ -4,6 +4,7 @@ mod errors;
 mod files;
 
 use super::*;
+use crate::weights::BlockFormat;
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -50,14 +51,14 @@ impl Cascade {
         self.write(path, text.replace(from, to).as_bytes());
     }
 
-    fn convert_to(&self, quantize: BlockFormat) -> Result<Vec<String>, ConvertError> {
+    fn convert_to(&self, quantize: impl Into<Quantization>) -> Result<Vec<String>, ConvertError> {
         let mut notes = Vec::new();
         let mut progress = |progress: Progress<'_>| {
             if let Progress::Note(note) = progress {
                 notes.push(note.to_owned());
             }
         };
-        convert(&self.source(), &self.out(), quantize, &mut progress).map(|()| notes)
+        convert(&self.source(), &self.out(), &quantize.into(), &mut progress).map(|()| notes)
     }
 
     fn convert(&self) -> Result<Vec<String>, ConvertError> {

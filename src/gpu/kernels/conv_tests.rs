@@ -103,9 +103,11 @@ fn check(case: Case, format: BlockFormat, fused: Option<(Activation, bool)>) {
 
 #[test]
 fn all_formats() {
-    for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::Q8_0, BlockFormat::Q4_0] {
-        check(case(2, [5, 7], [32, 0], 19, 3, 1, false), format, None);
-        check(case(1, [9, 4], [32, 64], 40, 1, 1, false), format, Some((Activation::Silu, false)));
+    for format in BlockFormat::ALL {
+        // Channels of which the taps, and of which both inputs together, are whole blocks.
+        let blocks = format.block_values().max(32) as u32;
+        check(case(2, [5, 7], [blocks, 0], 19, 3, 1, false), format, None);
+        check(case(1, [9, 4], [blocks / 2, blocks * 5 / 2], 40, 1, 1, false), format, Some((Activation::Silu, false)));
     }
 }
 

@@ -22,7 +22,7 @@ fn activated(kind: Activation, x: Burn<2>) -> Burn<2> {
 
 #[test]
 fn all_formats_and_odd_shapes() {
-    for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::Bf16, BlockFormat::Q8_0, BlockFormat::Q4_0] {
+    for format in BlockFormat::ALL {
         let block = format.block_values() as u32;
         let shapes = [(3, 17, 2), (40, 65, 5), (1, 3, 1), (8, 33, 5), (9, 16, 3), (77, 130, 4), (200, 70, 7)];
         // The shapes with one format, the formats with two shapes: one for each kernel.
@@ -101,12 +101,15 @@ fn everything_fused() {
 fn a_weight_in_slabs() {
     // A device whose bindings are so small that the weight needs several buffers.
     let device = small_device(8192);
-    for (m, format) in [(2, BlockFormat::Q8_0), (6, BlockFormat::Q4_0), (6, BlockFormat::F16)] {
+    for (i, format) in BlockFormat::ALL.into_iter().enumerate() {
+        // Few rows and many.
+        let m = [2, 6][i % 2];
+        let k = 96.max(format.block_values());
         let mut weights = TestWeights::new();
-        let w = weights.random("w", &[300, 96], format);
-        let x = values(5, m as usize * 96);
+        let w = weights.random("w", &[300, k], format);
+        let x = values(5, m as usize * k);
         let bias = weights.random("b", &[300], BlockFormat::F32);
-        let shape = Shape::tokens(1, m, 96);
+        let shape = Shape::tokens(1, m, k as u32);
         let y = run_on(&device, &weights, &[(shape, &x)], None, |b, x| {
             Ok(vec![("y", b.linear(x[0], Linear { bias: Some("b"), ..Linear::new("w") })?)])
         });
@@ -197,14 +200,20 @@ fn layers_of_one_input_are_one_product() {
         (BlockFormat::Q4_0, 3, 8),
         (BlockFormat::F16, 10, 8),
         (BlockFormat::F16, 10, 6),
+        (BlockFormat::Bf16, 3, 24),
+        (BlockFormat::Q5_0, 19, 8),
+        (BlockFormat::Q4K, 19, 24),
+        (BlockFormat::Q5K, 3, 8),
+        (BlockFormat::Q6K, 10, 24),
     ] {
+        let columns = 64.max(format.block_values());
         let mut weights = TestWeights::new();
         for name in ["q", "k", "v"] {
-            weights.random(name, &[width, 64], format);
+            weights.random(name, &[width, columns], format);
         }
         weights.random("bias", &[width], BlockFormat::F32);
-        let x = values(1, 2 * tokens as usize * 64);
-        let inputs: [(Shape, &[f32]); 1] = [(Shape::tokens(2, tokens, 64), &x)];
+        let x = values(1, 2 * tokens as usize * columns);
+        let inputs: [(Shape, &[f32]); 1] = [(Shape::tokens(2, tokens, columns as u32), &x)];
         let mut results = Vec::new();
         for device in [device(), small_device(11 << 10)] {
             let both = run_on(&device, &weights, &inputs, None, |b, x| {

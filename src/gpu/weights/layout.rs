@@ -3,6 +3,10 @@
 //! A file's blocks (34 bytes for Q8_0) are not multiples of four bytes, so their parts are split into two planes in
 //! one buffer: first the quants of all rows, then the scales of all rows. Rows start on 16-byte boundaries of the
 //! quants plane. A weight larger than a storage binding is cut into slabs along `out`, one buffer each.
+//!
+//! Quants are unsigned there and lie in blocks of 32, first their low 4 or 8 bits, then their upper 1 or 2. In each part
+//! byte k of a word holds the values k, k + 4, k + 8, …, the first of them in its lowest bits: four neighbours are one
+//! shift and one mask of one word.
 
 use crate::gpu::GpuError;
 use crate::weights::BlockFormat;
@@ -13,10 +17,44 @@ use crate::weights::BlockFormat;
 pub enum GpuFormat {
     F32 = 0,
     F16 = 1,
-    /// 32 signed bytes and one f16 scale.
-    Q8_0 = 2,
-    /// 32 nibbles and one f16 scale; byte j holds value j (low) and value j + 16 (high), each minus 8.
-    Q4_0 = 3,
+    Bf16 = 2,
+    Q8_0 = 3,
+    Q4_0 = 4,
+    Q5_0 = 5,
+    Q4K = 6,
+    Q5K = 7,
+    Q6K = 8,
+}
+
+impl GpuFormat {
+    /// Bits of a quant in its two parts: each block of 32 has the words of its low bits, then those of its upper bits.
+    pub(super) fn bits(self) -> (u32, u32) {
+        match self {
+            Self::F32 => (32, 0),
+            Self::F16 | Self::Bf16 => (16, 0),
+            Self::Q8_0 => (8, 0),
+            Self::Q4_0 | Self::Q4K => (4, 0),
+            Self::Q5_0 | Self::Q5K => (4, 1),
+            Self::Q6K => (4, 2),
+        }
+    }
+
+    /// 32-bit words of 32 values in the quants plane.
+    pub(super) fn block_words(self) -> u32 {
+        let (low, upper) = self.bits();
+        low + upper
+    }
+
+    /// 32-bit words of a row of `columns` values in the scales plane: an f16 per block of 32, or, in K-quants, five
+    /// words per block of 256. Those begin with the block's own scales in f32, because they are often below the normal
+    /// range of f16, where a GPU may read zero.
+    fn scale_words(self, columns: u32) -> u32 {
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 => 0,
+            Self::Q8_0 | Self::Q4_0 | Self::Q5_0 => columns.div_ceil(64),
+            Self::Q4K | Self::Q5K | Self::Q6K => columns / 256 * 5,
+        }
+    }
 }
 
 /// The place of every value of one weight.
@@ -38,12 +76,11 @@ pub struct Layout {
 impl Layout {
     /// The layout of a tensor with this shape (`out` first) for devices that bind at most `binding` bytes.
     ///
-    /// One-dimensional tensors (norms, biases) are always F32 on the GPU, whatever the file holds; BF16 becomes F32.
+    /// One-dimensional tensors (norms, biases) are always F32 on the GPU, whether the file holds F32, F16 or BF16.
     ///
     /// # Errors
-    /// A format that the kernels do not read, or a single row beyond the limit.
+    /// A quantised vector or a row that is not whole blocks, or a single row beyond the limit.
     pub fn new(name: &str, shape: &[usize], format: BlockFormat, binding: u64) -> Result<Self, GpuError> {
-        let unsupported = || GpuError::UnsupportedFormat { tensor: name.to_owned(), format };
         let columns = shape.last().copied().unwrap_or(1);
         let rows: usize = shape[..shape.len().saturating_sub(1)].iter().product();
         let too_large = |needed: usize| GpuError::Limit {
@@ -55,21 +92,23 @@ impl Layout {
             u32::try_from(columns).ok().filter(|&c| c < 1 << 28).ok_or_else(|| too_large(columns))
         };
         let (columns, rows) = (words_of(columns)?, words_of(rows)?);
+        let matrix = shape.len() > 1;
+        if format.block_values() > 1 && !(matrix && columns.is_multiple_of(format.block_values() as u32)) {
+            return Err(GpuError::UnsupportedFormat { tensor: name.to_owned(), format });
+        }
         let format = match format {
-            _ if shape.len() <= 1 && matches!(format, BlockFormat::F16 | BlockFormat::Bf16) => GpuFormat::F32,
-            BlockFormat::F32 | BlockFormat::Bf16 => GpuFormat::F32,
-            BlockFormat::F16 => GpuFormat::F16,
-            BlockFormat::Q8_0 if columns.is_multiple_of(32) && shape.len() > 1 => GpuFormat::Q8_0,
-            BlockFormat::Q4_0 if columns.is_multiple_of(32) && shape.len() > 1 => GpuFormat::Q4_0,
-            _ => return Err(unsupported()),
+            BlockFormat::F16 if matrix => GpuFormat::F16,
+            BlockFormat::Bf16 if matrix => GpuFormat::Bf16,
+            BlockFormat::F32 | BlockFormat::F16 | BlockFormat::Bf16 => GpuFormat::F32,
+            BlockFormat::Q8_0 => GpuFormat::Q8_0,
+            BlockFormat::Q4_0 => GpuFormat::Q4_0,
+            BlockFormat::Q5_0 => GpuFormat::Q5_0,
+            BlockFormat::Q4K => GpuFormat::Q4K,
+            BlockFormat::Q5K => GpuFormat::Q5K,
+            BlockFormat::Q6K => GpuFormat::Q6K,
         };
-        let blocks = columns.div_ceil(32);
-        let (row_words, scale_words) = match format {
-            GpuFormat::F32 => (columns.next_multiple_of(4), 0),
-            GpuFormat::F16 => (columns.next_multiple_of(8) / 2, 0),
-            GpuFormat::Q8_0 => (blocks * 8, blocks.div_ceil(2)),
-            GpuFormat::Q4_0 => (blocks * 4, blocks.div_ceil(2)),
-        };
+        let row_words = (u64::from(columns) * u64::from(format.block_words())).div_ceil(32).next_multiple_of(4) as u32;
+        let scale_words = format.scale_words(columns);
         let row_bytes = u64::from(row_words + scale_words) * 4;
         let slab_rows = (binding.saturating_sub(16) / row_bytes.max(1)).min(u64::from(rows.max(1))) as u32;
         // Slabs begin at a multiple of four rows, so that four neighbouring outputs stay together.
@@ -123,8 +162,8 @@ mod tests {
 
     #[test]
     fn rows_start_on_sixteen_bytes() {
-        for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::Q8_0, BlockFormat::Q4_0] {
-            for columns in [32, 64, 96, 2048] {
+        for format in BlockFormat::ALL {
+            for columns in [1, 2, 3, 8].map(|blocks| blocks * format.block_values().max(32)) {
                 let layout = Layout::new("w", &[7, columns], format, 128 << 20).unwrap();
                 assert_eq!(layout.row_words % 4, 0);
                 assert_eq!((layout.slabs(), layout.slab(0)), (1, (0, 7)));
@@ -151,7 +190,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_an_error() {
         assert!(matches!(
-            Layout::new("w", &[4, 256], BlockFormat::Q4K, 1 << 20),
+            Layout::new("w", &[4, 288], BlockFormat::Q4K, 1 << 20),
             Err(GpuError::UnsupportedFormat { .. })
         ));
         assert!(matches!(
@@ -159,6 +198,21 @@ mod tests {
             Err(GpuError::UnsupportedFormat { .. })
         ));
         assert!(matches!(Layout::new("w", &[4, 4096], BlockFormat::F32, 1000), Err(GpuError::Limit { .. })));
+    }
+
+    #[test]
+    fn weights_stay_as_small_as_in_the_file() {
+        for format in BlockFormat::ALL {
+            let layout = Layout::new("w", &[64, 1024], format, 128 << 20).unwrap();
+            let stored = 64 * format.row_bytes(1024).unwrap() as u64;
+            // K-quants take four bytes more per block, see `scale_words`; Q6_K half of that.
+            let more = match format {
+                BlockFormat::Q4K | BlockFormat::Q5K => 4 * 64 * 4,
+                BlockFormat::Q6K => 2 * 64 * 4,
+                _ => 0,
+            };
+            assert_eq!(layout.bytes(), stored + more, "{format}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod layout;
 mod repack;
 mod stack;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use layout::{GpuFormat, Layout};

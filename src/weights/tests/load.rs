@@ -152,6 +152,27 @@ fn transposing_in_pieces_is_transposing() {
 }
 
 #[test]
+fn every_format_is_loaded() {
+    let (outputs, inputs) = (3, 512);
+    let device = Device::flex();
+    for format in BlockFormat::ALL {
+        let exact: Vec<f32> = (0..outputs * inputs).map(|i| (i as f32 * 0.7).sin()).collect();
+        let mut writer = GgufWriter::new("test.gguf", Metadata::new("test"));
+        writer.declare("weight", &[outputs, inputs], format).unwrap();
+        let mut body = writer.begin(Vec::new()).unwrap();
+        body.rows(&exact).unwrap();
+        let mut weights = open(&body.finish().unwrap()).unwrap();
+        let linear = LinearConfig::new(inputs, outputs).with_bias(false).init(&device);
+        let linear = block_on(load_module(linear, &mut weights, &str::to_owned, &device)).unwrap();
+        let loaded = values(&linear.weight);
+        for (i, exact) in exact.iter().enumerate() {
+            let value = loaded[i % inputs * outputs + i / inputs];
+            assert!((value - exact).abs() < 0.14, "{format}: {value} for {exact}");
+        }
+    }
+}
+
+#[test]
 fn what_is_wanted_is_known_beforehand() {
     let wanted = wanted_tensors(&Network::new(&Device::flex()), &rename);
     let mut expected: std::collections::BTreeMap<_, _> =

@@ -1,5 +1,7 @@
-//! Tests of the weights files: against the `gguf` package (fixtures of `tests/reference/gguf_files.py`), and on any bytes.
+//! Tests of the weights files: against the `gguf` package (fixtures of `tests/reference/gguf_files.py`), against
+//! llama.cpp's quantisers (`tests/reference/block_error.py`), and on any bytes and values.
 
+mod blocks;
 mod formats;
 mod load;
 mod malformed;
