@@ -3,7 +3,7 @@
 //! In: a folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`, `super_res_1/`,
 //! `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json` with what those
 //! configurations cannot say. A published DeepFloyd IF pipeline is such a folder. Out: `imagen.json`, `tokenizer.json`, one
-//! GGUF file per network, and the model card.
+//! GGUF file per network, and the model card. A text encoder that is GGUF already may come by itself.
 //!
 //! Tensors are converted one after the other, a piece at a time: memory does not grow with the model.
 
@@ -11,6 +11,7 @@ mod card;
 mod checkpoint;
 mod description;
 mod error;
+mod gguf;
 mod network;
 mod output;
 mod recipe;
@@ -19,6 +20,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod text;
+mod vocabulary;
 
 pub use error::ConvertError;
 
@@ -38,7 +40,7 @@ pub enum Progress<'a> {
     Note(&'a str),
 }
 
-/// Converts the folder `source` into the cascade directory `out`.
+/// Converts the folder, or the text encoder's GGUF file, `source` into the cascade directory `out`.
 ///
 /// `quantize` is the format of the large weight matrices: F32, F16, Q8_0 or Q4_0. Norms, biases and position tables stay
 /// F32; the token embedding and rows that are not whole blocks are F16 at least.
@@ -57,6 +59,10 @@ pub fn convert(
 ) -> Result<(), ConvertError> {
     if !matches!(quantize, BlockFormat::F32 | BlockFormat::F16 | BlockFormat::Q8_0 | BlockFormat::Q4_0) {
         return Err(ConvertError::Quantize { format: quantize });
+    }
+    if source.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) {
+        std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
+        return gguf::text_encoder(source, out, progress);
     }
     let recipe = Recipe::read(source)?;
     std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
