@@ -142,7 +142,8 @@ pub struct Encode {
 
 #[derive(Debug, Args)]
 pub struct Convert {
-    /// A folder with any of tokenizer/, text_encoder/, unet/, super_res_1/, super_res_2/, schedulers and cascade.json.
+    /// A folder with any of tokenizer/, text_encoder/, unet/, super_res_1/, super_res_2/, schedulers and cascade.json, or a
+    /// T5 as llama.cpp writes it (.gguf).
     #[arg(value_name = "SRC")]
     pub source: PathBuf,
     /// The folder to write.

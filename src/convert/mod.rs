@@ -3,7 +3,7 @@
 //! In: a folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`, `super_res_1/`,
 //! `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json` with what those
 //! configurations cannot say. A published DeepFloyd IF pipeline is such a folder. Out: `imagen.json`, `tokenizer.json`, one
-//! GGUF file per network, and the model card.
+//! GGUF file per network, and the model card. A text encoder that is GGUF already may come by itself.
 //!
 //! Tensors are converted one after the other, a piece at a time: memory does not grow with the model.
 
@@ -11,6 +11,7 @@ mod card;
 mod checkpoint;
 mod description;
 mod error;
+mod gguf;
 mod network;
 mod output;
 mod quantization;
@@ -20,11 +21,13 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod text;
+mod vocabulary;
 
 pub use error::ConvertError;
 pub use quantization::{Mixture, Quantization};
 
 use crate::cascade::manifest::{FORMAT, MANIFEST_FILE, Manifest, TokenizerFile};
+use crate::weights::BlockFormat;
 use recipe::Recipe;
 use std::path::Path;
 
@@ -39,7 +42,7 @@ pub enum Progress<'a> {
     Note(&'a str),
 }
 
-/// Converts the folder `source` into the cascade directory `out`.
+/// Converts the folder, or the text encoder's GGUF file, `source` into the cascade directory `out`.
 ///
 /// `quantize` says how the large weight matrices of each network are stored; norms, biases and position tables stay F32.
 ///
@@ -55,6 +58,13 @@ pub fn convert(
     quantize: &Quantization,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ConvertError> {
+    if source.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) {
+        std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
+        if *quantize != BlockFormat::F16.into() {
+            progress(Progress::Note("a GGUF file keeps the formats that it has"));
+        }
+        return gguf::text_encoder(source, out, progress);
+    }
     let recipe = Recipe::read(source)?;
     let networks = std::iter::once(text::FOLDER).chain(recipe.stages.iter().map(|stage| stage.folder.as_str()));
     let networks: Vec<&str> = networks.filter(|folder| source.join(folder).is_dir()).collect();

@@ -2,6 +2,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::network::{self, Plan};
+use super::vocabulary::Vocabulary;
 use super::{ConvertError, Mixture, Progress, output};
 use crate::cascade::manifest::FileEntry;
 use crate::text::t5::{T5Config, llama_cpp_name};
@@ -18,7 +19,9 @@ const MAX_DISTANCE: usize = 128;
 /// T5 was trained on this many tokens; nothing depends on it.
 const CONTEXT: u32 = 512;
 
-/// Copies the tokenizer, where there is one.
+const SENTENCEPIECE: &str = "spiece.model";
+
+/// Copies the tokenizer, where there is one, or makes it from a SentencePiece model.
 pub(super) fn tokenizer(
     source: &Path,
     out: &Path,
@@ -28,9 +31,15 @@ pub(super) fn tokenizer(
     if !folder.is_dir() {
         return Ok(None);
     }
-    let hint = "save the fast tokenizer: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)";
-    let path = folder.join(TOKENIZER);
-    let bytes = output::read(&path, hint)?;
+    let (path, model) = (folder.join(TOKENIZER), folder.join(SENTENCEPIECE));
+    let bytes = if !path.is_file() && model.is_file() {
+        let bytes = output::read(&model, "it was there a moment ago")?;
+        let unusable = |reason: String| ConvertError::malformed(&model, reason);
+        let vocabulary = Vocabulary::from_sentencepiece(&bytes).map_err(unusable)?;
+        vocabulary.to_json().map_err(|error| unusable(error.to_string()))?.into_bytes()
+    } else {
+        output::read(&path, "the folder needs it, or spiece.model")?
+    };
     if let Err(error) = crate::text::Tokenizer::from_bytes(&bytes, CONTEXT as usize, false) {
         return Err(ConvertError::Text { path: path.display().to_string(), error });
     }

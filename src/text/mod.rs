@@ -3,6 +3,7 @@
 //! A prompt becomes [`Tokenized`] (ids padded to a fixed length), [`TextEncoder`] turns that into an [`Embedding`],
 //! which conditions every stage of the cascade and can be kept as a safetensors file. The network itself is in [`t5`].
 
+pub(crate) mod charsmap;
 mod embedding;
 mod encoder;
 mod error;

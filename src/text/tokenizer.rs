@@ -3,7 +3,7 @@
 //! Imagen and DeepFloyd IF condition on a fixed number of T5 positions, so truncation and padding belong to the model
 //! and not to the file. They are done here, as T5 has them: the prompt's ids, `</s>`, padding on the right.
 
-use super::TextError;
+use super::{TextError, charsmap};
 use serde_json::{Map, Value};
 
 /// Greatest length that is accepted, in ids: attention's work grows with its square.
@@ -48,6 +48,7 @@ impl Tokenizer {
         for part in ["decoder", "post_processor", "truncation", "padding"] {
             file.insert(part.to_owned(), Value::Null);
         }
+        file.get("normalizer").map_or(Ok(()), charsmap::check_normalizer).map_err(unusable)?;
         let inner: tokenizers::Tokenizer =
             serde_json::from_value(Value::Object(file)).map_err(|error| unusable(error.to_string()))?;
         let end = inner.token_to_id("</s>").ok_or_else(|| unusable("it has no token </s>".to_owned()))?;

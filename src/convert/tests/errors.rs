@@ -31,7 +31,7 @@ fn rewrite(cascade: &Cascade, change: impl FnOnce(&mut Vec<(String, Dtype, Vec<u
 #[test]
 fn a_missing_file_is_named_with_what_to_do() {
     for (file, hint) in [
-        ("tokenizer/tokenizer.json", "save_pretrained"),
+        ("tokenizer/tokenizer.json", "spiece.model"),
         ("text_encoder/config.json", "sizes"),
         ("text_encoder/model-00002-of-00002.safetensors", "download"),
         ("unet/config.json", "layers"),

@@ -151,3 +151,44 @@ fn progress_reaches_the_total() {
     assert_eq!((last.len(), files), (3, 4));
     assert!(last.values().all(|(done, total)| done == total), "{last:?}");
 }
+
+#[test]
+fn a_sentencepiece_model_will_do_for_a_tokenizer() {
+    let cascade = Cascade::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vocabulary");
+    fs::remove_file(cascade.source().join("tokenizer/tokenizer.json")).unwrap();
+    cascade.write("tokenizer/spiece.model", &fs::read(fixtures.join("spiece.model")).unwrap());
+    cascade.convert_to(BlockFormat::F16).unwrap();
+    let json = fs::read(cascade.out().join("tokenizer.json")).unwrap();
+    let ours = crate::text::Tokenizer::from_bytes(&json, 20, false).unwrap();
+    let saved = fs::read(fixtures.join("tokenizer.json")).unwrap();
+    let theirs = crate::text::Tokenizer::from_bytes(&saved, 20, false).unwrap();
+    let text = "a red house <extra_id_3> 家";
+    assert_eq!(ours.encode(text).unwrap(), theirs.encode(text).unwrap());
+    cascade.write("tokenizer/spiece.model", b"damaged");
+    let error = cascade.convert_to(BlockFormat::F16).unwrap_err();
+    assert!(matches!(error, ConvertError::Malformed { path, .. } if path.ends_with("spiece.model")));
+}
+
+#[test]
+fn a_text_encoder_in_gguf_is_taken_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let run = |name: &str| {
+        let mut files = Vec::new();
+        let result =
+            convert(&fixtures.join(name), folder.path(), &BlockFormat::F16.into(), &mut |progress| match progress {
+                Progress::File { file, .. } => files.push(file.to_owned()),
+                Progress::Note(note) => files.push(note.to_owned()),
+                Progress::Tensor { .. } => {}
+            });
+        result.map(|()| files)
+    };
+    let files = run("t5_v1_1_q8_0.gguf").unwrap();
+    assert!(files[0].contains("no tokenizer") && files[1] == "text_encoder.gguf", "{files:?}");
+    let original = fs::read(fixtures.join("t5_v1_1_q8_0.gguf")).unwrap();
+    assert_eq!(fs::read(folder.path().join("text_encoder.gguf")).unwrap(), original);
+    // A vocabulary alone is no encoder.
+    assert!(matches!(run("vocabulary/vocabulary.gguf"), Err(ConvertError::Text { .. })));
+    assert!(matches!(run("formats.gguf"), Err(ConvertError::Malformed { .. })));
+}
