@@ -8,6 +8,7 @@ pub mod architecture;
 pub mod attention;
 pub mod block;
 mod config;
+mod cpu;
 pub mod embeddings;
 mod error;
 mod model;

@@ -7,7 +7,7 @@ use super::block::Block;
 use super::embeddings::{Sinusoids, TimestepEmbedding};
 use super::norm::normalise;
 use super::pooling::TextTimeEmbedding;
-use super::resnet::convolution;
+use super::resnet::{convolution, convolve};
 use super::{UNetConfig, UNetError};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -126,7 +126,7 @@ impl UNet {
         let options = &self.options.architecture;
         let time = self.embed(timestep, text, class_labels);
         let x = if options.center_input { x.mul_scalar(2.0).sub_scalar(1.0) } else { x };
-        let x = self.conv_in.forward(self.unshuffle(x));
+        let x = convolve(&self.conv_in, self.unshuffle(x));
         let mut keys = text.keys.iter().map(Vec::as_slice);
         let mut skips = vec![x.clone()];
         let mut x = x;
@@ -140,7 +140,7 @@ impl UNet {
             x = block.up(x, &time, keys.next().unwrap_or_default(), &mut skips);
         }
         let x = normalise(x, &self.conv_norm_out, None, Some(options.activation));
-        self.shuffle(self.conv_out.forward(x))
+        self.shuffle(convolve(&self.conv_out, x))
     }
 
     /// The sum of all embeddings, `[batch, time_channels]`.

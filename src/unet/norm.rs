@@ -2,6 +2,7 @@
 //! activation.
 
 use super::architecture::Activation;
+use super::cpu;
 use burn::nn::GroupNorm;
 use burn::tensor::Tensor;
 
@@ -22,6 +23,9 @@ pub(super) fn normalise(
     scale_shift: Option<ScaleShift>,
     activation: Option<Activation>,
 ) -> Tensor<4> {
+    if let Some(y) = cpu::normalise(&x, norm, scale_shift.as_ref(), activation) {
+        return y;
+    }
     let [batch, channels, _, _] = x.dims();
     let (mut a, mut b) = affine(x.clone(), norm);
     if let Some((scale, shift)) = scale_shift {

@@ -2,6 +2,7 @@
 //! change of resolution.
 
 use super::architecture::{Activation, Resample, Resnet};
+use super::cpu;
 use super::norm::normalise;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -57,11 +58,11 @@ impl ResnetBlock {
         let activation = self.options.activation;
         let hidden = normalise(x.clone(), &self.norm1, None, Some(activation));
         let (x, hidden) = (self.resample(x), self.resample(hidden));
-        let hidden = self.conv1.forward(hidden);
+        let hidden = convolve(&self.conv1, hidden);
         let hidden = self.time(hidden, time, activation);
-        let hidden = self.conv2.forward(hidden);
+        let hidden = convolve(&self.conv2, hidden);
         let x = match &self.conv_shortcut {
-            Some(shortcut) => shortcut.forward(x),
+            Some(shortcut) => convolve(shortcut, x),
             None => x,
         };
         let sum = x + hidden;
@@ -106,4 +107,12 @@ pub(super) fn convolution(in_channels: usize, out_channels: usize, kernel: usize
     Conv2dConfig::new([in_channels, out_channels], [kernel, kernel])
         .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
         .init(device)
+}
+
+/// Applies a [`convolution`].
+pub(super) fn convolve(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    match cpu::convolve(&x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val())) {
+        Some(y) => y,
+        None => layer.forward(x),
+    }
 }
