@@ -202,9 +202,9 @@ fn layers_of_one_input_are_one_product() {
         (BlockFormat::F16, 10, 6),
         (BlockFormat::Bf16, 3, 24),
         (BlockFormat::Q5_0, 19, 8),
-        (BlockFormat::Q4K, 19, 24),
+        (BlockFormat::Q4K, 5, 24),
         (BlockFormat::Q5K, 3, 8),
-        (BlockFormat::Q6K, 10, 24),
+        (BlockFormat::Q6K, 5, 24),
     ] {
         let columns = 64.max(format.block_values());
         let mut weights = TestWeights::new();
