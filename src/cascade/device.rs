@@ -77,7 +77,7 @@ impl Networks for DeviceNetworks {
     async fn rebuild(&mut self) -> Result<(), CascadeError> {
         if let Backend::Gpu(lost) = &self.backend {
             // The plans fit the old limits. Another adapter may have taken over that does not have them all.
-            let options = DeviceOptions { half: lost.hardware().half_storage, ..DeviceOptions::default() };
+            let options = lost.options().clone();
             let limits = Some(lost.limits().clone());
             let same = gpu::Device::request(DeviceOptions { limits, ..options.clone() }).await;
             let device = match same {

@@ -34,7 +34,7 @@ fn bad_input_is_told_what_to_do() {
         (prompt(&["--stop-at-stage", "0"]), "stop-at-stage: must be 1 to 3, or one of the image sizes 64, 256, 1024"),
         (prompt(&["--start-at-stage", "2"]), "give the picture to start from"),
         (prompt(&["--threads", "0"]), "0 is not in 1..=1024"),
-        (prompt(&["--device", "tpu"]), "[possible values: auto, gpu, cpu]"),
+        (prompt(&["--device", "tpu"]), "[possible values: auto, gpu, gpu-half, cpu]"),
         (prompt(&["--embedding", "no.safetensors"]), "no.safetensors is not a usable embedding file"),
         (prompt(&["--initial-noise", "no.safetensors"]), "cannot open no.safetensors"),
         (prompt(&["--initial-noise", "absent.safetensors"]), "cannot use absent.safetensors: No such file"),

@@ -63,7 +63,7 @@ pub struct Device {
     queue: wgpu::Queue,
     info: Adapter,
     limits: wgpu::Limits,
-    half_storage: bool,
+    options: DeviceOptions,
     shared: Arc<Shared>,
     /// Buffer creations until one fails on purpose; 0 or less: never.
     fail_in: AtomicI64,
@@ -74,6 +74,11 @@ impl Device {
     /// Name and kind of the adapter.
     pub const fn info(&self) -> &Adapter {
         &self.info
+    }
+
+    /// How the device was requested.
+    pub const fn options(&self) -> &DeviceOptions {
+        &self.options
     }
 
     /// The limits that the device was granted.
@@ -91,7 +96,7 @@ impl Device {
         let features = self.device.features();
         Hardware {
             software: self.info.software,
-            half_storage: self.half_storage,
+            half_storage: self.options.half,
             half: features.contains(wgpu::Features::SHADER_F16),
             subgroup: if features.contains(wgpu::Features::SUBGROUP) { self.info.subgroup } else { 0 },
         }

@@ -58,7 +58,7 @@ impl Device {
             queue,
             info,
             limits,
-            half_storage: options.half,
+            options,
             shared,
             fail_in: AtomicI64::new(0),
             pipelines: pipelines::Cache::default(),
