@@ -33,7 +33,7 @@ pub(crate) fn check(table: &[u8]) -> Result<(), String> {
     let replacements = std::str::from_utf8(replacements).map_err(|_| damaged())?;
     let (units, rest) = trie.as_chunks();
     let units: Vec<usize> = units.iter().map(|&unit| u32::from_le_bytes(unit) as usize).collect();
-    if units.is_empty() || units.len() % 256 != 0 || !rest.is_empty() {
+    if units.is_empty() || !units.len().is_multiple_of(256) || !rest.is_empty() {
         return Err(damaged());
     }
     for (node, &unit) in units.iter().enumerate() {
