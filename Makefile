@@ -76,6 +76,8 @@ format: | setup ## Format Rust and TypeScript
 lint:
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+	@# The comparison with burn has a lock file of its own, which has to follow the crate's dependencies.
+	cd benches/browser/burn && $(CARGO) update --quiet --workspace
 
 rust-test:
 	$(CARGO) test
