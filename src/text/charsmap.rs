@@ -37,8 +37,8 @@ pub(crate) fn check(table: &[u8]) -> Result<(), String> {
         return Err(damaged());
     }
     for (node, &unit) in units.iter().enumerate() {
-        // A set high bit marks a value, which is no node.
-        if unit >> 31 == 1 {
+        // A set high bit marks a value, which is no node. The root is followed without a look at it.
+        if node > 0 && unit >> 31 == 1 {
             continue;
         }
         let base = node ^ ((unit >> 10) << ((unit & 0x200) >> 6));
@@ -77,6 +77,13 @@ mod tests {
         table[..4].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(check(&table).is_err());
         assert!(check(&[]).is_err() && check(&[0, 0, 0, 0]).is_err());
+    }
+
+    #[test]
+    fn a_root_that_leads_outside_is_refused() {
+        let mut table = table();
+        table[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(check(&table).is_err());
     }
 
     proptest! {
