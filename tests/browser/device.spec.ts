@@ -27,13 +27,17 @@ test("a browser without WebGPU runs on the CPU and says so", async ({ baseURL })
 // A software adapter takes most of a minute to compile the pipelines, on a busy machine several.
 const PATIENT = 480_000;
 
-test("the GPU path makes the same 64 × 64 picture through WebGPU as the CPU path", async ({ page }) => {
+test("the GPU path makes the same 64 × 64 picture through WebGPU as the CPU path, also in half precision", async ({
+  page,
+}) => {
   test.setTimeout(PATIENT);
   const studio = new Studio(page);
   const pictures: Buffer[] = [];
-  for (const device of ["gpu", "cpu"] as const) {
+  const said = { gpu: "in software", "gpu-half": "half precision", cpu: "the CPU" };
+  for (const device of ["gpu", "gpu-half", "cpu"] as const) {
     await studio.open(device);
-    await expect(page.locator(`[data-device=${device}]`)).toContainText(device === "gpu" ? "in software" : "the CPU");
+    const kind = device === "cpu" ? "cpu" : "gpu";
+    await expect(page.locator(`[data-device=${kind}]`)).toContainText(said[device]);
     await studio.set({ seed: 7, steps: { 64: 2 }, stopAfter: 64 });
     await studio.prompt.fill("a red house on a hill at night");
     await studio.generate.click();
@@ -42,8 +46,9 @@ test("the GPU path makes the same 64 × 64 picture through WebGPU as the CPU pat
     expect(size).toBe(64);
     pictures.push(rgba);
   }
-  const [gpu, cpu] = pictures;
+  const [gpu, half, cpu] = pictures;
   expect(psnr(gpu, cpu)).toBeGreaterThanOrEqual(40);
+  expect(psnr(half, cpu)).toBeGreaterThanOrEqual(40);
 });
 
 test("?profile shows what each kernel took", async ({ page }) => {

@@ -22,7 +22,7 @@ export class Studio {
     this.alert = page.getByRole("alert");
   }
 
-  async open(device: "auto" | "gpu" | "cpu"): Promise<void> {
+  async open(device: "auto" | "gpu" | "gpu-half" | "cpu"): Promise<void> {
     await this.page.goto(device === "auto" ? "" : `?device=${device}`);
     await this.expectState("idle");
   }
