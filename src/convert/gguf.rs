@@ -1,15 +1,13 @@
 //! A lone text encoder that is GGUF already: taken as it is, with the tokenizer that it carries.
 
 use super::output::Output;
+use super::text::{FOLDER, TOKENIZER};
 use super::vocabulary::Vocabulary;
 use super::{ConvertError, Progress, output};
 use crate::text::T5Config;
 use crate::weights::{FileSource, WeightIndex, Weights};
 use std::fs::File;
 use std::path::Path;
-
-const TEXT_ENCODER: &str = "text_encoder.gguf";
-const TOKENIZER: &str = "tokenizer.json";
 
 /// Copies the file, after a look at what it is, and writes its tokenizer beside it.
 pub(super) fn text_encoder(
@@ -34,9 +32,10 @@ pub(super) fn text_encoder(
         progress(Progress::Note("the file carries no tokenizer: put T5's tokenizer.json beside it"));
     }
     let mut file = File::open(source).map_err(|error| ConvertError::read(source, &error))?;
-    let mut copy = Output::create(out, TEXT_ENCODER)?;
-    std::io::copy(&mut file, &mut copy).map_err(|error| ConvertError::write(&out.join(TEXT_ENCODER), &error))?;
+    let name = format!("{FOLDER}.gguf");
+    let mut copy = Output::create(out, &name)?;
+    std::io::copy(&mut file, &mut copy).map_err(|error| ConvertError::write(&out.join(&name), &error))?;
     let entry = copy.finish()?;
-    progress(Progress::File { file: TEXT_ENCODER, size: entry.size });
+    progress(Progress::File { file: &name, size: entry.size });
     Ok(())
 }

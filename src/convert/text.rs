@@ -13,13 +13,12 @@ use std::path::Path;
 
 /// The folder of the encoder, and the stem of its file.
 pub(super) const FOLDER: &str = "text_encoder";
-const TOKENIZER: &str = "tokenizer.json";
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+const SENTENCEPIECE: &str = "spiece.model";
 /// The maximum distance is not stored in GGUF: every program takes this one.
 const MAX_DISTANCE: usize = 128;
 /// T5 was trained on this many tokens; nothing depends on it.
 const CONTEXT: u32 = 512;
-
-const SENTENCEPIECE: &str = "spiece.model";
 
 /// Copies the tokenizer, where there is one, or makes it from a SentencePiece model.
 pub(super) fn tokenizer(
@@ -31,14 +30,16 @@ pub(super) fn tokenizer(
     if !folder.is_dir() {
         return Ok(None);
     }
-    let (path, model) = (folder.join(TOKENIZER), folder.join(SENTENCEPIECE));
-    let bytes = if !path.is_file() && model.is_file() {
+    let (json, model) = (folder.join(TOKENIZER), folder.join(SENTENCEPIECE));
+    let (path, bytes) = if !json.is_file() && model.is_file() {
         let bytes = output::read(&model, "it was there a moment ago")?;
         let unusable = |reason: String| ConvertError::malformed(&model, reason);
         let vocabulary = Vocabulary::from_sentencepiece(&bytes).map_err(unusable)?;
-        vocabulary.to_json().map_err(|error| unusable(error.to_string()))?.into_bytes()
+        let bytes = vocabulary.to_json().map_err(|error| unusable(error.to_string()))?.into_bytes();
+        (model, bytes)
     } else {
-        output::read(&path, "the folder needs it, or spiece.model")?
+        let bytes = output::read(&json, "the folder needs it, or spiece.model")?;
+        (json, bytes)
     };
     if let Err(error) = crate::text::Tokenizer::from_bytes(&bytes, CONTEXT as usize, false) {
         return Err(ConvertError::Text { path: path.display().to_string(), error });

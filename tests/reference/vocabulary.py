@@ -21,7 +21,6 @@ from tokenizer import strings
 
 OUT = Path(__file__).parent.parent / "fixtures" / "vocabulary"
 PIECES = 1600
-SENTINELS = 100
 # T5's tables are larger than its vocabulary.
 TABLE = 1728
 WORDS = (

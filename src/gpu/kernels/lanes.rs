@@ -21,7 +21,7 @@ impl Lanes {
         Self::new(channels.div_ceil(4).next_power_of_two().clamp(LEAST, 256), hardware)
     }
 
-    /// `count` lanes on a GPU: fewer, if that makes them one subgroup of at most a quarter.
+    /// `count` lanes on a GPU; fewer, but a quarter at least, where that makes them one subgroup.
     pub fn new(count: u32, hardware: Hardware) -> Self {
         let count = if hardware.software { SOFTWARE } else { count };
         // A workgroup no larger than the smallest subgroup that the adapter makes is one subgroup.

@@ -10,7 +10,6 @@ mod lanes;
 mod layer_norm;
 mod linear;
 mod mean_tokens;
-
 mod pack;
 mod predict_x0;
 mod reader;
