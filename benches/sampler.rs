@@ -2,14 +2,14 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use imagen_web::diffusion::noise::{Draw, normal};
-use imagen_web::diffusion::{Prediction, Sampler, Schedule, ScheduleConfig, Thresholding, update};
+use imagen_web::diffusion::{Prediction, Sampler, Schedule, ScheduleConfig, Steps, Thresholding, update};
 use std::hint::black_box;
 
 fn sampler(criterion: &mut Criterion) {
     let config = r#"{"kind": "squaredcos_cap_v2", "prediction": "epsilon"}"#;
     let config: ScheduleConfig = serde_json::from_str(config).expect("a configuration");
     let schedule = Schedule::new(&config).expect("a schedule");
-    let steps = Sampler::Ddpm.steps(&schedule, 20).expect("a grid of 20 steps");
+    let steps = Sampler::Ddpm.steps(&schedule, Steps::Count(20)).expect("a grid of 20 steps");
     for size in [64usize, 256, 1024] {
         let count = 3 * size * size;
         let mut noise = vec![0.0; count];

@@ -25,10 +25,15 @@ fi
 
 # burn is built against the crate's modules, but is rebuilt only where its own files change: it takes long.
 if wants burn && ! newer "$OUT/burn/imagen_bench_burn_bg.wasm" benches/browser/burn; then
-  say "Building burn's GPU backend (about 15 minutes on two cores)"
   target="$PWD/${CARGO_TARGET_DIR:-target}/burn"
-  (cd benches/browser/burn && CARGO_TARGET_DIR="$target" cargo build --locked --release --target "$WASM_TARGET")
-  wasm-bindgen --target web --out-dir "$OUT/burn" "$target/$WASM_TARGET/release/imagen_bench_burn.wasm"
+  build_burn() {
+    say "Building burn's GPU backend as $1 (about 15 minutes on two cores)"
+    (cd benches/browser/burn && CARGO_TARGET_DIR="$target" cargo build --locked --release --target "$WASM_TARGET" "${@:2}")
+    wasm-bindgen --target web --out-dir "$OUT/$1" "$target/$WASM_TARGET/release/imagen_bench_burn.wasm"
+  }
+  # Without fusion for the U-Nets, of which it makes NaN. Last comes what the check above looks at.
+  build_burn burn-unfused --no-default-features
+  build_burn burn
 fi
 
 if [ -z "${PYTHON:-}" ]; then

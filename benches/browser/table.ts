@@ -19,7 +19,9 @@ export function row({ name }: Row, outcomes: Record<string, Outcome>): string {
 function notes(outcomes: Record<string, Outcome>): string[] {
   return Object.entries(outcomes).map(([engine, outcome]) => {
     const said =
-      "failed" in outcome ? `failed: ${outcome.failed}` : `${outcome.note}, L2 ${outcome.error.toExponential(1)}`;
+      "failed" in outcome
+        ? `failed: ${outcome.failed}`
+        : `${outcome.note}, L2 ${outcome.error.toExponential(1)}, ${outcome.ms.length} turns`;
     return `    ${engine}: ${said}`;
   });
 }

@@ -1,6 +1,6 @@
 /** burn's wgpu backend in WASM, built from `benches/browser/burn`. */
 
-import { bytes, type Case, type Engine, type Runner } from "./engine.ts";
+import { bytes, type Case, type Engine, type Runner, StillBusy } from "./engine.ts";
 import { OUTPUT, type Values } from "./values.ts";
 
 interface Package {
@@ -22,11 +22,13 @@ interface BurnCase {
 /** A run is warm when it takes this much longer than the fastest one before it, or less. */
 const STEADY = 1.15;
 const MOST_WARM_UPS = 30;
-const WARM_UP_MS = 120_000;
 
 export class Burn implements Engine {
   readonly name = "burn";
   private opened: Promise<BurnPeer> | undefined;
+
+  /** It may tune for so many milliseconds; a row for which that is too short goes without it. */
+  constructor(private readonly tuning: number) {}
 
   /** Its quantised matrices are another format: only plain ones are compared. */
   takes({ row }: Case): boolean {
@@ -34,14 +36,14 @@ export class Burn implements Engine {
   }
 
   async load(given: Case, folder: string, values: Values): Promise<Runner> {
-    this.opened ??= open();
+    this.opened ??= open(given);
     const burn = await (await this.opened).load(JSON.stringify(given.row), await bytes(`${folder}/weights.gguf`));
     for (const [name, { shape, data }] of values) {
       if (name !== OUTPUT) burn.input(name, Uint32Array.from(shape), data);
     }
-    const runs = await warm(burn);
+    const runs = await before(this.tuning, warm(burn));
     return {
-      note: `warmed by ${runs} runs`,
+      note: `warmed by ${runs} runs${given.row.group === "unet" ? ", without fusion" : ""}`,
       run: () => burn.run(),
       output: () => burn.output(),
       free: () => burn.free(),
@@ -51,12 +53,11 @@ export class Burn implements Engine {
 
 /** Runs until three runs in a row are steady: autotuning happens within the first ones, partly in the background. */
 async function warm(burn: BurnCase): Promise<number> {
-  const start = performance.now();
   let [fastest, steady, runs] = [Number.POSITIVE_INFINITY, 0, 0];
-  while (steady < 3 && runs < MOST_WARM_UPS && performance.now() - start < WARM_UP_MS) {
-    const before = performance.now();
+  while (steady < 3 && runs < MOST_WARM_UPS) {
+    const start = performance.now();
     await burn.run();
-    const taken = performance.now() - before;
+    const taken = performance.now() - start;
     steady = taken <= STEADY * fastest && taken * STEADY >= fastest ? steady + 1 : 0;
     fastest = Math.min(fastest, taken);
     runs++;
@@ -66,8 +67,20 @@ async function warm(burn: BurnCase): Promise<number> {
   return runs;
 }
 
-async function open(): Promise<BurnPeer> {
-  const url = new URL("/burn/imagen_bench_burn.js", location.href).href;
+/** What `work` comes to, if it does so in time: there is no way to stop burn's tuning. */
+async function before<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer = 0;
+  const late = new Promise<never>((_, reject) => {
+    const minutes = (ms / 60_000).toPrecision(2);
+    timer = self.setTimeout(() => reject(new StillBusy(`still tuning after ${minutes} minutes`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** With burn's fusion, or without where it computes NaN: in the U-Nets. */
+async function open({ row }: Case): Promise<BurnPeer> {
+  const folder = row.group === "unet" ? "burn-unfused" : "burn";
+  const url = new URL(`/${folder}/imagen_bench_burn.js`, location.href).href;
   const wasm = (await import(/* @vite-ignore */ url)) as Package;
   await wasm.default();
   return wasm.BurnPeer.open();

@@ -9,6 +9,9 @@ export interface Case {
   graphs: string[];
 }
 
+/** An engine that was given up while it works on: nothing else can be timed in its page any more. */
+export class StillBusy extends Error {}
+
 export interface Engine {
   readonly name: string;
   /** Whether it has a part in this row. */

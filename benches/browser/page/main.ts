@@ -1,7 +1,7 @@
 /** Measures one row of the table: all engines loaded, checked against PyTorch, then timed in turns. */
 
 import { Burn } from "./burn.ts";
-import type { Case, Engine, Runner } from "./engine.ts";
+import { type Case, type Engine, type Runner, StillBusy } from "./engine.ts";
 import { OnnxRuntime, type Trial, trial as trialOf, type Way } from "./ort.ts";
 import { cascade, Ours } from "./ours.ts";
 import { distance, OUTPUT, readValues } from "./values.ts";
@@ -16,11 +16,24 @@ export interface Measured {
 }
 
 /** An engine that cannot run a row is a fact about it, not the end of the comparison. */
-export type Outcome = Measured | { failed: string };
+export type Outcome = Measured | { failed: string; busy: boolean };
+
+/** What is to be measured. */
+export interface Asked {
+  row: string;
+  engines: string[];
+  runs: number;
+  /** Milliseconds that burn may tune. */
+  tuning: number;
+  /** onnxruntime-web's way. */
+  way: Way | undefined;
+}
 
 /** A measurement repeats what is fast until it has taken this long. */
 const LEAST_MS = 150;
 const MOST_REPEATS = 20;
+/** No turn begins later than this after the first; the slowest rows have fewer turns than were asked for. */
+const TURNS_MS = 240_000;
 
 const folderOf = (name: string) => `/data/${encodeURIComponent(name)}`;
 
@@ -43,9 +56,10 @@ async function trial(name: string, way: Way): Promise<Trial | { failed: string }
   }
 }
 
-async function measure(name: string, names: string[], runs: number, way?: Way): Promise<Record<string, Outcome>> {
-  const engines: Engine[] = [new Ours(), new Burn(), new OnnxRuntime(way)];
-  const folder = folderOf(name);
+/** The outcome of each engine; of the one alone that is still busy, where one is. */
+async function measure({ row, engines: names, runs, tuning, way }: Asked): Promise<Record<string, Outcome>> {
+  const engines: Engine[] = [new Ours(), new Burn(tuning), new OnnxRuntime(way)];
+  const folder = folderOf(row);
   const given = (await (await fetch(`${folder}/case.json`)).json()) as Case;
   const values = await readValues(`${folder}/values.safetensors`);
   const outcomes: Record<string, Outcome> = {};
@@ -59,17 +73,21 @@ async function measure(name: string, names: string[], runs: number, way?: Way): 
       outcomes[engine.name] = measured;
       ready.push({ name: engine.name, measured, runner });
     } catch (error) {
-      outcomes[engine.name] = { failed: reason(error) };
+      const busy = error instanceof StillBusy;
+      const failure = { failed: reason(error), busy };
+      if (busy) return { [engine.name]: failure };
+      outcomes[engine.name] = failure;
     }
   }
-  for (let run = 0; run < runs; run++) {
+  const start = performance.now();
+  for (let run = 0; run < runs && performance.now() - start < TURNS_MS; run++) {
     // Whoever is first in one run is last in the next.
     const order = run % 2 === 0 ? ready : [...ready].reverse();
     for (const { name, measured, runner } of order) {
       try {
         measured.ms.push(await timed(runner));
       } catch (error) {
-        outcomes[name] = { failed: reason(error) };
+        outcomes[name] = { failed: reason(error), busy: false };
       }
     }
   }

@@ -1,6 +1,7 @@
 //! burn's wgpu backend in a page: the same operations and networks as imagen-web's plans, to be timed beside them.
 //!
-//! Autotuning and fusion are on, as burn's own defaults have them. Every network is the burn module of `imagen-web`.
+//! Autotuning and fusion are on, as burn's own defaults have them; without the feature `fusion`, fusion is off, because the
+//! U-Nets' results are not numbers with it. Every network is the burn module of `imagen-web`.
 
 mod case;
 mod ops;
