@@ -5,6 +5,7 @@
 mod storybook;
 
 use imagen_web::cascade::{Cascade, Directory, Output, Request, Silent};
+use imagen_web::diffusion::Steps;
 use imagen_web::diffusion::noise::{self, Draw};
 use imagen_web::gpu::Backend;
 use imagen_web::image::resample::box_downsample;
@@ -75,7 +76,7 @@ fn the_noise_is_that_of_its_description() {
 
 #[test]
 fn all_stages_are_those_of_the_reference_sampler() {
-    let steps = [(64, 20), (256, 4), (1024, 2)].into();
+    let steps = [(64, 20), (256, 4), (1024, 2)].map(|(size, steps)| (size, Steps::Count(steps))).into();
     let output = generate(&Request { seed: 7, steps, ..Request::new("a red house on a hill at night") });
     assert_eq!(output.stages.len(), 3);
     let format = format();
@@ -99,7 +100,7 @@ fn all_stages_are_those_of_the_reference_sampler() {
 #[test]
 fn the_seed_and_the_prompt_decide() {
     let request = |prompt: &str, seed| {
-        let steps = [(64, 6), (256, 1)].into();
+        let steps = [(64, 6.into()), (256, 1.into())].into();
         generate(&Request { seed, steps, stop_at_stage: Some(2), ..Request::new(prompt) })
     };
     let house = request("a red house on a hill at night", 1);

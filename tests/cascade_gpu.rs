@@ -30,7 +30,7 @@ fn generate(backend: Backend, request: &Request) -> Output {
 
 fn base(steps: u32) -> Request {
     let request = Request { seed: 3, stop_at_stage: Some(1), ..Request::new("a red house on a hill at night") };
-    Request { steps: [(64, steps)].into(), ..request }
+    Request { steps: [(64, steps.into())].into(), ..request }
 }
 
 fn psnr(a: &Picture, b: &Picture) -> f64 {
@@ -66,7 +66,7 @@ impl Observer for Watch {
 
 #[test]
 fn the_plan_paints_what_the_cpu_paints() {
-    let request = Request { steps: [(64, 3), (256, 1)].into(), stop_at_stage: Some(2), ..base(3) };
+    let request = Request { steps: [(64, 3.into()), (256, 1.into())].into(), stop_at_stage: Some(2), ..base(3) };
     let (cpu, gpu) = (generate(Backend::Cpu, &request), generate(Backend::Gpu(device()), &request));
     for (cpu, gpu) in cpu.stages.iter().zip(&gpu.stages) {
         let decibel = psnr(&cpu.pictures[0], &gpu.pictures[0]);
@@ -78,7 +78,7 @@ fn the_plan_paints_what_the_cpu_paints() {
 #[test]
 #[ignore = "minutes on a software adapter: part of make test-slow"]
 fn the_plan_paints_what_the_cpu_paints_at_1024() {
-    let request = Request { seed: 3, steps: [(64, 4)].into(), ..Request::new("a yellow duck on the water") };
+    let request = Request { seed: 3, steps: [(64, 4.into())].into(), ..Request::new("a yellow duck on the water") };
     let (cpu, gpu) = (generate(Backend::Cpu, &request), generate(Backend::Gpu(device()), &request));
     let decibel = psnr(&cpu.pictures()[0], &gpu.pictures()[0]);
     println!("1024×1024: {decibel:.1} dB between CPU and plan");
@@ -252,7 +252,7 @@ fn every_sampler_runs_alike_on_both() {
     // The augmentation's noise and level reach the network too.
     let start_pictures = block_on(cpu.generate(&base(3), &mut Silent)).unwrap().pictures().to_vec();
     let start = Request { start_at_stage: 2, stop_at_stage: Some(2), start_pictures, ..base(1) };
-    let request = Request { steps: [(256, 1)].into(), aug_level: [(256, 100)].into(), ..start };
+    let request = Request { steps: [(256, 1.into())].into(), aug_level: [(256, 100)].into(), ..start };
     let plain = Request { aug_level: [(256, 0)].into(), ..request.clone() };
     let gpu = block_on(gpu.generate(&request, &mut Silent)).unwrap();
     let (cpu, plain) = (block_on(cpu.generate(&request, &mut Silent)).unwrap(), generate(Backend::Cpu, &plain));

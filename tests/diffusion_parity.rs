@@ -13,7 +13,7 @@ const BAR: f64 = 1e-5;
 struct Case {
     schedule: ScheduleConfig,
     sampler: Sampler,
-    count: usize,
+    count: u32,
     thresholding: Thresholding,
     /// The first timesteps, at most 40.
     timesteps: Vec<u32>,

@@ -36,7 +36,7 @@ impl Output {
 pub fn picture_settings(request: &Request, manifest: &Manifest, stage: usize) -> Result<Settings, CascadeError> {
     let stages = settings::resolve(request, manifest)?;
     let ran: Vec<_> = stages.iter().filter(|settings| settings.index <= stage).collect();
-    let steps: Vec<String> = ran.iter().map(|stage| format!("{}={}", stage.size, stage.steps.len())).collect();
+    let steps: Vec<String> = ran.iter().map(|stage| format!("{}={}", stage.size, stage.asked)).collect();
     let size = ran.last().map_or(0, |stage| stage.size);
     let first = ran.first();
     Ok(Settings {

@@ -5,7 +5,7 @@
 
 use super::manifest::{Manifest, StageManifest, Target};
 use super::{CascadeError, GivenNoise, manifest_checks};
-use crate::diffusion::{Sampler, Thresholding};
+use crate::diffusion::{Sampler, Steps, Thresholding};
 use crate::image::Picture;
 use crate::text::Embedding;
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,8 @@ pub struct Request {
     pub seed: u64,
     /// Pictures of this prompt, 1 to [`MAX_COUNT`]. Picture i of a seed does not depend on the count.
     pub count: u32,
-    /// Steps by image size.
-    pub steps: BTreeMap<u32, u32>,
+    /// Steps by image size: how many, or a released time grid.
+    pub steps: BTreeMap<u32, Steps>,
     /// Guidance scale by image size, 0 to [`MAX_GUIDANCE`]; 1 is none.
     pub guidance: BTreeMap<u32, f32>,
     /// Sampler by image size.
@@ -115,7 +115,8 @@ impl Request {
     }
 
     /// Sets the steps of the first stage that runs, which is where they matter most.
-    pub fn set_steps(&mut self, manifest: &Manifest, steps: u32) {
+    pub fn set_steps(&mut self, manifest: &Manifest, steps: impl Into<Steps>) {
+        let steps = steps.into();
         let first = manifest.stages.get(self.start_at_stage.saturating_sub(1));
         self.steps.extend(first.map(|stage| (stage.image_size, steps)));
     }
@@ -128,6 +129,9 @@ impl Request {
         self.check_prompt()?;
         between("count", self.count, 1, MAX_COUNT)?;
         let stages = manifest.stages.len();
+        if stages == 0 {
+            return Err(CascadeError::Incomplete { part: "U-Net" });
+        }
         between("start_at_stage", self.start_at_stage, 1, stages)?;
         if let Some(stop) = self.stop_at_stage {
             between("stop_at_stage", stop, self.start_at_stage, stages)?;
@@ -136,7 +140,11 @@ impl Request {
             between("preview_every", every, 1, u32::MAX)?;
         }
         for (&size, &steps) in &self.steps {
-            between("steps", steps as usize, 1, stage_of("steps", manifest, size)?.schedule.train_steps)?;
+            let train_steps = stage_of("steps", manifest, size)?.schedule.train_steps;
+            match steps {
+                Steps::Count(count) => between("steps", count as usize, 1, train_steps)?,
+                Steps::Grid(grid) => drop(grid.timesteps(train_steps)?),
+            }
         }
         for (&size, &scale) in &self.guidance {
             stage_of("guidance", manifest, size)?;

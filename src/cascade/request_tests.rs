@@ -20,9 +20,9 @@ fn faults_name_the_setting_and_its_range() {
         (Request { unconditional: true, ..good() }, "unconditional: an unconditional picture has no prompt"),
         (Request { count: 0, ..good() }, "count: must be between 1 and 64, got 0"),
         (Request { count: 65, ..good() }, "count: must be between 1 and 64, got 65"),
-        (Request { steps: [(8, 0)].into(), ..good() }, "steps: must be between 1 and 1000, got 0"),
-        (Request { steps: [(8, 1001)].into(), ..good() }, "steps: must be between 1 and 1000, got 1001"),
-        (Request { steps: [(64, 1)].into(), ..good() }, "steps: no stage has the size 64; this model has 8, 16"),
+        (Request { steps: [(8, 0.into())].into(), ..good() }, "steps: must be between 1 and 1000, got 0"),
+        (Request { steps: [(8, 1001.into())].into(), ..good() }, "steps: must be between 1 and 1000, got 1001"),
+        (Request { steps: [(64, 1.into())].into(), ..good() }, "steps: no stage has the size 64; this model has 8, 16"),
         (Request { guidance: [(8, f32::NAN)].into(), ..good() }, "guidance: must be between 0 and 100, got NaN"),
         (Request { guidance: [(8, -1.0)].into(), ..good() }, "guidance: must be between 0 and 100, got -1"),
         (Request { sampler: [(9, Sampler::Ddpm)].into(), ..good() }, "sampler: no stage has the size 9"),
@@ -77,7 +77,7 @@ fn plain_settings_go_to_the_stages_that_they_mean() {
     request.set_sampler(&manifest, Sampler::Ddpm);
     request.set_thresholding(&manifest, Thresholding::None);
     assert_eq!(request.guidance, [(8, 3.0)].into());
-    assert_eq!(request.steps, [(8, 9)].into());
+    assert_eq!(request.steps, [(8, 9.into())].into());
     assert_eq!(request.sampler, [(8, Sampler::Ddpm), (16, Sampler::Ddpm)].into());
     assert_eq!(request.thresholding, [(8, Thresholding::None)].into());
     request.check(&manifest).unwrap();
@@ -85,7 +85,7 @@ fn plain_settings_go_to_the_stages_that_they_mean() {
 
 #[test]
 fn requests_survive_json() {
-    let request = Request { steps: [(64, 20)].into(), stop_at_stage: Some(1), ..Request::new("ä \"house\"") };
+    let request = Request { steps: [(64, 20.into())].into(), stop_at_stage: Some(1), ..Request::new("ä \"house\"") };
     let json = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
     assert_eq!(serde_json::from_str::<Request>("{\"prompt\":\"x\"}").unwrap(), Request::new("x"));

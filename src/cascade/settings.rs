@@ -4,7 +4,7 @@ use super::CascadeError;
 use super::manifest::{Conditioning, Manifest, StageManifest, Target};
 use super::request::Request;
 use super::stage::Rules;
-use crate::diffusion::{Sampler, Schedule, Step};
+use crate::diffusion::{Sampler, Schedule, Step, Steps};
 use crate::image::resample::Filter;
 
 /// Everything that one stage does in one run, apart from the text.
@@ -16,6 +16,8 @@ pub(super) struct StageSettings {
     pub size: u32,
     pub sampler: Sampler,
     pub schedule: Schedule,
+    /// The steps as they were asked for.
+    pub asked: Steps,
     pub steps: Vec<Step>,
     pub rules: Rules,
     pub target: Target,
@@ -39,9 +41,9 @@ pub(super) fn resolve(request: &Request, manifest: &Manifest) -> Result<Vec<Stag
 fn resolve_stage(request: &Request, index: usize, stage: &StageManifest) -> Result<StageSettings, CascadeError> {
     let (size, defaults) = (stage.image_size, &stage.defaults);
     let sampler = request.sampler.get(&size).copied().unwrap_or(defaults.sampler);
-    let count = request.steps.get(&size).copied().unwrap_or(defaults.steps);
+    let asked = request.steps.get(&size).copied().unwrap_or(defaults.steps.into());
     let schedule = Schedule::new(&stage.schedule)?;
-    let steps = sampler.steps(&schedule, count as usize)?;
+    let steps = sampler.steps(&schedule, asked)?;
     // Without a prompt there is nothing to guide towards: conditional and unconditional predictions are the same.
     let guidance = match request.unconditional {
         true => 1.0,
@@ -56,5 +58,6 @@ fn resolve_stage(request: &Request, index: usize, stage: &StageManifest) -> Resu
         (upsample, request.aug_level.get(&size).copied().unwrap_or(aug_level))
     });
     let (name, text_channels) = (stage.name.clone(), stage.unet.text_channels());
-    Ok(StageSettings { index, name, size, sampler, schedule, steps, rules, target: stage.target, text_channels, low })
+    let target = stage.target;
+    Ok(StageSettings { index, name, size, sampler, schedule, asked, steps, rules, target, text_channels, low })
 }

@@ -1,7 +1,7 @@
 //! Options whose value differs between stages: one plain value, or `64=20,256=4`.
 
 use crate::cascade::{CascadeError, Manifest, Request};
-use crate::diffusion::{Sampler, Thresholding};
+use crate::diffusion::{Sampler, Steps, Thresholding};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -12,8 +12,10 @@ pub enum PerStage<T> {
     BySize(BTreeMap<u32, T>),
 }
 
-/// Steps or noise levels.
-pub type StepsOption = PerStage<u32>;
+/// Steps, or released time grids.
+pub type StepsOption = PerStage<Steps>;
+/// Noise levels.
+pub type LevelOption = PerStage<u32>;
 /// Guidance scales.
 pub type GuidanceOption = PerStage<f32>;
 /// Samplers.
@@ -141,11 +143,13 @@ fn stage_number(option: &str, manifest: &Manifest, given: u32) -> Result<usize, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diffusion::ReleasedGrid;
 
     #[test]
     fn plain_values_and_sizes() {
-        assert_eq!("20".parse(), Ok(StepsOption::Plain(20)));
-        assert_eq!("64=20, 256=4".parse(), Ok(StepsOption::BySize([(64, 20), (256, 4)].into())));
+        assert_eq!("20".parse(), Ok(StepsOption::Plain(20.into())));
+        assert_eq!("64=20, 256=4".parse(), Ok(StepsOption::BySize([(64, 20.into()), (256, 4.into())].into())));
+        assert_eq!("smart50".parse(), Ok(StepsOption::Plain(Steps::Grid(ReleasedGrid::Smart50))));
         assert_eq!("64=1.5".parse(), Ok(GuidanceOption::BySize([(64, 1.5)].into())));
         assert_eq!("ddim:0.5".parse(), Ok(SamplerOption::Plain(Sampler::Ddim { eta: 0.5 })));
     }

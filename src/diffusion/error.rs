@@ -20,6 +20,12 @@ pub enum DiffusionError {
     /// Not the name of a sampler.
     #[error("unknown sampler \"{name}\": choose ddpm, ddim, ddim:ETA with ETA in 0..=1, or dpm++2m")]
     UnknownSampler { name: String },
+    /// Not the name of a grid.
+    #[error(
+        "\"{name}\" is neither a number of steps nor the name of a time grid: fast27, smart27, smart50, smart100, smart185, \
+         super27, super40 or super100"
+    )]
+    UnknownGrid { name: String },
     /// DDIM's share of fresh noise is out of range.
     #[error("eta {eta} is out of range: choose 0 to 1")]
     Eta { eta: f32 },

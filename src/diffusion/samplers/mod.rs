@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::grid::{self, End};
-use super::{DiffusionError, NoiseScale, Schedule, Step};
+use super::{DiffusionError, NoiseScale, Schedule, Step, Steps};
 
 /// A sampler by name. Written `ddpm`, `ddim` (or `ddim:0.5` with eta) and `dpm++2m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,13 +27,20 @@ pub enum Sampler {
 }
 
 impl Sampler {
-    /// The steps of a run, noisiest first, on the schedule's own time grid.
+    /// The steps of a run, noisiest first: so many on the schedule's own time grid, or those of a released grid.
     ///
     /// # Errors
-    /// Where `count` is not in `1..=train_steps`, the spacing has no such grid, or eta is out of range.
-    pub fn steps(&self, schedule: &Schedule, count: usize) -> Result<Vec<Step>, DiffusionError> {
-        let end = if *self == Self::DpmSolverPp { End::LeftOut } else { End::Included };
-        self.steps_on(schedule, &grid::timesteps(schedule.config(), count, end)?)
+    /// Where the count is not in `1..=train_steps`, there is no such grid for the schedule, or eta is out of range.
+    pub fn steps(&self, schedule: &Schedule, steps: impl Into<Steps>) -> Result<Vec<Step>, DiffusionError> {
+        let config = schedule.config();
+        let grid = match steps.into() {
+            Steps::Count(count) => {
+                let end = if *self == Self::DpmSolverPp { End::LeftOut } else { End::Included };
+                grid::timesteps(config, count as usize, end)?
+            }
+            Steps::Grid(grid) => grid.timesteps(config.train_steps)?,
+        };
+        self.steps_on(schedule, &grid)
     }
 
     /// The steps of a run on a given time grid: training timesteps, strictly descending.

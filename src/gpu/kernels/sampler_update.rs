@@ -70,7 +70,7 @@ mod tests {
     use crate::weights::WeightIndex;
 
     const GUIDANCE: f32 = 3.5;
-    const STEPS: usize = 4;
+    const STEPS: u32 = 4;
 
     /// A run of a sampler: images of this size, patches, rows per image.
     #[derive(Clone, Copy, Debug)]
