@@ -16,6 +16,9 @@ pub enum CascadeError {
     Manifest { reason: String },
     #[error("cannot open {name}: {reason}")]
     File { name: String, reason: String },
+    /// The model was converted without this part.
+    #[error("the model has no {part}; add one with `imagen convert` into the same folder")]
+    Incomplete { part: &'static str },
     /// A setting of the request: the message gives the allowed range.
     #[error("{setting}: {reason}")]
     Request { setting: String, reason: String },

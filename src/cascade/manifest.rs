@@ -16,6 +16,9 @@ pub const MANIFEST_FILE: &str = "imagen.json";
 pub const FORMAT: u32 = 1;
 
 /// A cascade: tokenizer, text encoder, and the stages in the order in which they run.
+///
+/// Parts may be missing: a model is often converted part by part. What a run needs and the cascade lacks is an error of
+/// that run ([`CascadeError::Incomplete`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Always [`FORMAT`].
@@ -31,7 +34,9 @@ pub struct Manifest {
     #[serde(default)]
     pub examples: Vec<String>,
     pub tokenizer: TokenizerFile,
-    pub text_encoder: FileEntry,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_encoder: Option<FileEntry>,
+    #[serde(default)]
     pub stages: Vec<StageManifest>,
 }
 
@@ -46,16 +51,40 @@ pub struct FileEntry {
     pub sha256: String,
 }
 
-/// The tokenizer and how prompts are brought to it.
+/// The tokenizer and how prompts are brought to it. The latter is known before the tokenizer is there: the U-Nets were
+/// trained on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "TokenizerFields")]
 pub struct TokenizerFile {
-    #[serde(flatten)]
-    pub file: FileEntry,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileEntry>,
     /// Tokens to which every prompt is padded or cut.
     pub max_length: usize,
     /// Strip and lower-case the prompt before it is tokenised, as DeepFloyd IF does.
-    #[serde(default)]
     pub lowercase: bool,
+}
+
+/// [`TokenizerFile`] as it is written: the fields of its file stand beside the others, all or none of them.
+#[derive(Deserialize)]
+struct TokenizerFields {
+    max_length: usize,
+    #[serde(default)]
+    lowercase: bool,
+    #[serde(flatten)]
+    file: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TryFrom<TokenizerFields> for TokenizerFile {
+    type Error = String;
+
+    fn try_from(fields: TokenizerFields) -> Result<Self, String> {
+        let TokenizerFields { max_length, lowercase, file } = fields;
+        let file = match file.contains_key("file") {
+            true => Some(serde_json::from_value(file.into()).map_err(|error| format!("tokenizer: {error}"))?),
+            false => None,
+        };
+        Ok(Self { file, max_length, lowercase })
+    }
 }
 
 /// One stage: a U-Net, its schedule, what it diffuses and what it is conditioned on.
@@ -134,7 +163,8 @@ impl Manifest {
 
     /// Every file of the model but the manifest and the card, in the order in which they are needed.
     pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
-        [&self.tokenizer.file, &self.text_encoder].into_iter().chain(self.stages.iter().map(|stage| &stage.weights))
+        let text = [&self.tokenizer.file, &self.text_encoder].into_iter().flatten();
+        text.chain(self.stages.iter().map(|stage| &stage.weights))
     }
 
     /// Bytes of all files together.

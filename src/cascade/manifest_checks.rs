@@ -20,13 +20,20 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
             manifest.format
         ));
     }
-    file("tokenizer", &manifest.tokenizer.file)?;
+    if let Some(entry) = &manifest.tokenizer.file {
+        file("tokenizer", entry)?;
+    }
     within("tokenizer.max_length", manifest.tokenizer.max_length, 1, MAX_TOKENS)?;
-    file("text_encoder", &manifest.text_encoder)?;
+    if let Some(entry) = &manifest.text_encoder {
+        file("text_encoder", entry)?;
+    }
+    if manifest.text_encoder.is_none() && manifest.stages.is_empty() {
+        return Err("it names neither a text_encoder nor stages: there is nothing to run".to_owned());
+    }
     if let Some(card) = &manifest.card {
         plain_name("card", card)?;
     }
-    within("the number of stages", manifest.stages.len(), 1, MAX_STAGES)?;
+    within("the number of stages", manifest.stages.len(), 0, MAX_STAGES)?;
     let mut names = BTreeSet::new();
     for entry in manifest.files() {
         if !names.insert(&entry.file) {

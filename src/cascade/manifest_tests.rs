@@ -66,8 +66,8 @@ fn unknown_fields_are_ignored() {
 fn a_missing_required_field_is_named() {
     for (parent, field) in [
         ("", "format"),
-        ("", "stages"),
-        ("", "text_encoder"),
+        ("", "tokenizer"),
+        ("/tokenizer", "sha256"),
         ("/tokenizer", "max_length"),
         ("/text_encoder", "sha256"),
         ("/stages/0", "image_size"),
@@ -81,6 +81,26 @@ fn a_missing_required_field_is_named() {
         let error = parse(&value).unwrap_err().to_string();
         assert!(error.contains(&format!("missing field `{field}`")), "{parent}/{field}: {error}");
     }
+}
+
+#[test]
+fn parts_may_be_missing_but_not_all() {
+    let without = |fields: &[&str]| {
+        let mut value = sample();
+        for field in fields {
+            value.as_object_mut().unwrap().remove(*field).unwrap();
+        }
+        value["tokenizer"] = json!({"max_length": 40, "lowercase": true});
+        parse(&value)
+    };
+    let manifest = without(&["text_encoder"]).unwrap();
+    assert_eq!((manifest.tokenizer.file.as_ref(), manifest.text_encoder.as_ref()), (None, None));
+    assert_eq!((manifest.tokenizer.max_length, manifest.tokenizer.lowercase, manifest.stages.len()), (40, true, 2));
+    let written = manifest.to_json().unwrap();
+    assert_eq!(Manifest::from_json(written.as_bytes()).unwrap(), manifest);
+    assert!(without(&["stages"]).unwrap().stages.is_empty());
+    let error = without(&["stages", "text_encoder"]).unwrap_err().to_string();
+    assert!(error.contains("nothing to run"), "{error}");
 }
 
 #[test]

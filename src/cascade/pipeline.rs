@@ -31,7 +31,7 @@ const KEEP_ALL_BYTES: u64 = 1 << 30;
 pub struct Cascade {
     manifest: Manifest,
     files: Box<dyn ModelFiles>,
-    tokenizer: Tokenizer,
+    tokenizer: Option<Tokenizer>,
     networks: Box<dyn Networks>,
     encoder: Option<Box<dyn PromptEncoder>>,
     stages: BTreeMap<usize, (StageShape, Box<dyn StageRunner>)>,
@@ -52,8 +52,13 @@ impl Cascade {
     ) -> Result<Self, CascadeError> {
         let manifest = files::read_manifest(files.as_ref()).await?;
         let entry = &manifest.tokenizer;
-        let bytes = files::read_tokenizer(files.as_ref(), &entry.file).await?;
-        let tokenizer = Tokenizer::from_bytes(&bytes, entry.max_length, entry.lowercase)?;
+        let tokenizer = match &entry.file {
+            Some(file) => {
+                let bytes = files::read_tokenizer(files.as_ref(), file).await?;
+                Some(Tokenizer::from_bytes(&bytes, entry.max_length, entry.lowercase)?)
+            }
+            None => None,
+        };
         Ok(Self { manifest, files, tokenizer, networks, encoder: None, stages: BTreeMap::new() })
     }
 
@@ -163,19 +168,22 @@ impl Cascade {
         profile: bool,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Embedding>, CascadeError> {
-        let tokens = prompts.iter().map(|prompt| self.tokenizer.encode(prompt));
+        let tokenizer = self.tokenizer.as_ref().ok_or(CascadeError::Incomplete { part: "tokenizer" })?;
+        let tokens = prompts.iter().map(|prompt| tokenizer.encode(prompt));
         let tokens: Vec<Tokenized> = tokens.collect::<Result<_, _>>()?;
         for (prompt, _) in prompts.iter().zip(&tokens).filter(|(_, tokens)| tokens.truncated) {
             let start: String = prompt.chars().take(40).collect();
-            let length = self.tokenizer.max_length();
+            let length = tokenizer.max_length();
             let message = format!("the prompt \"{start}…\" is longer than {length} tokens; its end is ignored");
             observer.event(Event::Notice { message });
         }
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             empty => {
+                let entry = self.manifest.text_encoder.as_ref();
+                let entry = entry.ok_or(CascadeError::Incomplete { part: "text encoder" })?;
                 let loading = Rc::new(Loading::default());
-                let work = self.networks.text_encoder(self.files.as_ref(), &self.manifest.text_encoder, &loading);
+                let work = self.networks.text_encoder(self.files.as_ref(), entry, &loading);
                 empty.insert(watch(work, TEXT_ENCODER, &loading, observer).await?)
             }
         };

@@ -1,6 +1,6 @@
 //! The command line, as clap reads it.
 
-use super::per_stage::{GuidanceOption, SamplerOption, StepsOption, ThresholdOption};
+use super::per_stage::{GuidanceOption, LevelOption, SamplerOption, StepsOption, ThresholdOption};
 use crate::convert::Quantization;
 use crate::weights::BlockFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -24,7 +24,7 @@ pub enum Command {
     Generate(Box<Generate>),
     /// Encode a prompt and keep its embedding as safetensors.
     Encode(Encode),
-    /// Convert a Hugging Face folder to a model of this program.
+    /// Convert Hugging Face folders or a T5 in GGUF to a model of this program, at once or part by part.
     Convert(Convert),
     /// Show what is in a model's folder, a GGUF file or a PNG made by this program.
     Inspect(Inspect),
@@ -78,7 +78,8 @@ pub struct Generate {
     /// Seed of all noise [default: 0].
     #[arg(short, long)]
     pub seed: Option<u64>,
-    /// Steps: 64=20,256=4, or one number for the first stage.
+    /// Steps: 64=20,256=4, or one number for the first stage. A name takes a time grid of DeepFloyd IF: fast27, smart27,
+    /// smart50, smart100, smart185, super27, super40, super100.
     #[arg(long, value_name = "STEPS")]
     pub steps: Option<StepsOption>,
     /// Guidance scale: one number for the stages that the model guides, or 64=4,256=1; 1 is none.
@@ -92,7 +93,7 @@ pub struct Generate {
     pub threshold: Option<ThresholdOption>,
     /// Noise level of the conditioning augmentation: 256=50.
     #[arg(long, value_name = "LEVEL")]
-    pub aug_level: Option<StepsOption>,
+    pub aug_level: Option<LevelOption>,
     /// Pictures of this prompt [default: 1].
     #[arg(long, value_name = "N")]
     pub count: Option<u32>,
@@ -142,11 +143,11 @@ pub struct Encode {
 
 #[derive(Debug, Args)]
 pub struct Convert {
-    /// A folder with any of tokenizer/, text_encoder/, unet/, super_res_1/, super_res_2/, schedulers and cascade.json, or a
-    /// T5 as llama.cpp writes it (.gguf).
-    #[arg(value_name = "SRC")]
-    pub source: PathBuf,
-    /// The folder to write.
+    /// What to convert: a cascade's folder, the pipelines of DeepFloyd IF's stages one after the other, a text encoder (a
+    /// folder of transformers or .gguf), a U-Net of diffusers; several of them become one model.
+    #[arg(value_name = "SRC", required = true)]
+    pub sources: Vec<PathBuf>,
+    /// The folder to write. Parts of a model that are there already stay, but for those that are converted anew.
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
     /// Formats of the large weights: f32, f16, bf16, q8_0, q6_k, q5_k, q5_0, q4_k, q4_0, or the mixtures q5_k_m and

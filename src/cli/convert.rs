@@ -8,7 +8,7 @@ use serde_json::json;
 
 pub(super) fn run(options: &Convert, json: bool) -> Result<(), Failure> {
     let mut report = Report { json, bar: ProgressBar::hidden() };
-    convert::convert(&options.source, &options.output, &options.quantize, &mut |progress| report.show(progress))
+    convert::convert(&options.sources, &options.output, &options.quantize, &mut |progress| report.show(progress))
         .map_err(Failure::new)?;
     report.bar.finish_and_clear();
     if json {

@@ -75,7 +75,9 @@ impl Report {
     }
 
     fn tokenizer(&mut self, files: &Directory, manifest: &Manifest) {
-        let entry = &manifest.tokenizer.file;
+        let Some(entry) = &manifest.tokenizer.file else {
+            return self.say("  no tokenizer yet");
+        };
         match block_on(crate::cascade::check_tokenizer(files, entry)) {
             Err(error) => self.fault(&entry.file, &error),
             Ok(()) => {
@@ -114,7 +116,9 @@ impl Report {
     }
 
     fn text_encoder(&mut self, files: &Directory, manifest: &Manifest) {
-        let entry = &manifest.text_encoder;
+        let Some(entry) = &manifest.text_encoder else {
+            return self.say("no text encoder yet");
+        };
         self.say("text encoder");
         let Some(weights) = self.weights(files, entry) else { return };
         let plan = plan_text(&weights, 2, manifest.tokenizer.max_length, &wgpu::Limits::default());

@@ -1,12 +1,14 @@
 //! Importers: Hugging Face folders to a cascade directory of GGUF files (native only).
 //!
-//! In: a folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`, `super_res_1/`,
-//! `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json` with what those
-//! configurations cannot say. A published DeepFloyd IF pipeline is such a folder. Out: `imagen.json`, `tokenizer.json`, one
-//! GGUF file per network, and the model card. A text encoder that is GGUF already may come by itself.
+//! In: a cascade's folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`,
+//! `super_res_1/`, `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json`
+//! with what those configurations cannot say; pipelines of DeepFloyd IF, which are such folders, one per stage; or a lone
+//! text encoder (a folder, or GGUF) or U-Net. Out: `imagen.json`, `tokenizer.json`, one GGUF file per network, and the
+//! model card.
 //!
 //! Tensors are converted one after the other, a piece at a time: memory does not grow with the model.
 
+mod assembly;
 mod card;
 mod checkpoint;
 mod description;
@@ -26,10 +28,12 @@ mod vocabulary;
 pub use error::ConvertError;
 pub use quantization::{Mixture, Quantization};
 
-use crate::cascade::manifest::{FORMAT, MANIFEST_FILE, Manifest, TokenizerFile};
-use crate::weights::BlockFormat;
-use recipe::Recipe;
+use assembly::Converted;
+use recipe::{Recipe, TextEncoderSource, TokenizerSource};
 use std::path::Path;
+
+/// The text encoder's name among the networks.
+const TEXT_ENCODER: &str = "text_encoder";
 
 /// What a conversion reports while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,74 +46,78 @@ pub enum Progress<'a> {
     Note(&'a str),
 }
 
-/// Converts the folder, or the text encoder's GGUF file, `source` into the cascade directory `out`.
+/// Converts the parts that the `sources` hold into the cascade directory `out`, beside the parts that it holds already.
 ///
-/// `quantize` says how the large weight matrices of each network are stored; norms, biases and position tables stay F32.
-///
-/// `imagen.json` is written where the folder holds a tokenizer, a text encoder and at least one U-Net; else only the GGUF
-/// files are, and a note says so.
+/// Where several sources hold a tokenizer or a text encoder, as the pipelines of DeepFloyd IF's stages do, the first one
+/// is taken. `quantize` says how the large weight matrices of each network are stored; norms, biases and position tables
+/// stay F32.
 ///
 /// # Errors
 /// [`ConvertError`] names the file, option or tensor. Files that were finished before the error stay; the one that was
 /// being written does not.
 pub fn convert(
-    source: &Path,
+    sources: &[impl AsRef<Path>],
     out: &Path,
     quantize: &Quantization,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ConvertError> {
-    if source.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) {
-        std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
-        if *quantize != BlockFormat::F16.into() {
-            progress(Progress::Note("a GGUF file keeps the formats that it has"));
-        }
-        return gguf::text_encoder(source, out, progress);
+    let mut recipes = Vec::new();
+    for source in sources {
+        recipes.push(Recipe::read(source.as_ref())?);
     }
-    let recipe = Recipe::read(source)?;
-    let networks = std::iter::once(text::FOLDER).chain(recipe.stages.iter().map(|stage| stage.folder.as_str()));
-    let networks: Vec<&str> = networks.filter(|folder| source.join(folder).is_dir()).collect();
-    if let Some(folder) = quantize.folders().find(|folder| !networks.contains(folder)) {
-        return Err(ConvertError::Quantize { network: folder.to_owned(), networks: networks.join(", ") });
-    }
+    check_stages(out, &recipes)?;
+    check_networks(&recipes, quantize)?;
     std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
-    if out.canonicalize().ok() == source.canonicalize().ok() {
+    if sources.iter().any(|source| out.canonicalize().ok() == source.as_ref().canonicalize().ok()) {
         return Err(ConvertError::Folder { path: out.display().to_string(), reason: "it is the source too".into() });
     }
-    let tokenizer = text::tokenizer(source, out, progress)?;
-    let text_encoder = text::encoder(source, out, quantize.of(text::FOLDER), progress)?;
-    let mut stages = Vec::new();
-    for stage in &recipe.stages {
-        if source.join(&stage.folder).is_dir() {
-            stages.push(stage::convert(source, out, stage, quantize.of(&stage.folder), progress)?);
+    let existing = assembly::existing(out)?;
+    let mut converted = Converted::default();
+    if let Some(tokenizer) = recipes.iter().find_map(|recipe| recipe.tokenizer.as_ref()) {
+        converted.tokenizer = match tokenizer {
+            TokenizerSource::Folder(folder) => Some(text::tokenizer(folder, out, progress)?),
+            TokenizerSource::Gguf(file) => gguf::tokenizer(file, out, progress)?,
+        };
+    }
+    if let Some(encoder) = recipes.iter().find_map(|recipe| recipe.text_encoder.as_ref()) {
+        converted.text_encoder = Some(match encoder {
+            TextEncoderSource::Folder(folder) => text::encoder(folder, out, quantize.of(TEXT_ENCODER), progress)?,
+            TextEncoderSource::Gguf(file) => {
+                if *quantize != Quantization::default() {
+                    progress(Progress::Note("a text encoder in GGUF keeps the formats that it has"));
+                }
+                gguf::text_encoder(file, out, progress)?
+            }
+        });
+    }
+    for stage in recipes.iter_mut().flat_map(|recipe| std::mem::take(&mut recipe.stages)) {
+        let mixture = quantize.of(&stage.network);
+        converted.stages.push(stage.convert(out, mixture, progress)?);
+    }
+    assembly::write(out, &recipes, converted, existing, progress)
+}
+
+/// No two stages may have the same size: they would be one stage of the cascade.
+fn check_stages(out: &Path, recipes: &[Recipe]) -> Result<(), ConvertError> {
+    let mut sizes = std::collections::BTreeSet::new();
+    match recipes.iter().flat_map(|recipe| &recipe.stages).find(|stage| !sizes.insert(stage.image_size)) {
+        None => Ok(()),
+        Some(stage) => {
+            let reason = format!("two of the sources hold a stage of {0}×{0} pixels", stage.image_size);
+            Err(ConvertError::Folder { path: out.display().to_string(), reason })
         }
     }
-    let (Some(tokenizer), Some(text_encoder), false) = (&tokenizer, &text_encoder, stages.is_empty()) else {
-        if tokenizer.is_none() && text_encoder.is_none() && stages.is_empty() {
-            let reason = "it holds none of tokenizer/, text_encoder/, unet/, super_res_1/, super_res_2/".into();
-            return Err(ConvertError::Folder { path: source.display().to_string(), reason });
-        }
-        progress(Progress::Note(
-            "imagen.json was not written: it needs a tokenizer, a text encoder and at least one U-Net",
-        ));
-        return Ok(());
-    };
-    let card = card::copy(source, out)?;
-    let manifest = Manifest {
-        format: FORMAT,
-        name: recipe.name,
-        version: recipe.version,
-        license: recipe.license.or_else(|| card::license(source)).unwrap_or_else(|| "unknown".to_owned()),
-        card,
-        examples: recipe.examples,
-        tokenizer: TokenizerFile {
-            file: tokenizer.clone(),
-            max_length: recipe.max_length,
-            lowercase: recipe.lowercase,
-        },
-        text_encoder: text_encoder.clone(),
-        stages,
-    };
-    manifest.validate()?;
-    output::write(out, MANIFEST_FILE, manifest.to_json()?.as_bytes())?;
-    Ok(())
+}
+
+/// Every network that is to be quantised in a way of its own has to be there.
+fn check_networks(recipes: &[Recipe], quantize: &Quantization) -> Result<(), ConvertError> {
+    let mut networks = Vec::new();
+    if recipes.iter().any(|recipe| recipe.text_encoder.is_some()) {
+        networks.push(TEXT_ENCODER);
+    }
+    networks.extend(recipes.iter().flat_map(|recipe| &recipe.stages).map(|stage| stage.network.as_str()));
+    match quantize.networks().find(|network| !networks.contains(network)) {
+        None => Ok(()),
+        Some(network) => Err(ConvertError::Quantize { network: network.to_owned(), networks: networks.join(", ") }),
+    }
 }

@@ -118,14 +118,21 @@ pub struct Quantization {
 }
 
 impl Quantization {
-    /// The mixture of the network in this folder.
-    pub(super) fn of(&self, folder: &str) -> Mixture {
-        self.networks.get(folder).copied().unwrap_or(self.usual)
+    /// The mixture of a network.
+    pub(super) fn of(&self, network: &str) -> Mixture {
+        self.networks.get(network).copied().unwrap_or(self.usual)
     }
 
-    /// The folders that are named.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &str> {
+    /// The networks that are named.
+    pub(super) fn networks(&self) -> impl Iterator<Item = &str> {
         self.networks.keys().map(String::as_str)
+    }
+}
+
+impl Default for Quantization {
+    /// F16 for all.
+    fn default() -> Self {
+        BlockFormat::F16.into()
     }
 }
 

@@ -113,6 +113,38 @@ pub(super) fn read(folder: &Path) -> Result<Scheduler, ConvertError> {
     Ok(Scheduler { schedule, thresholding, sampler })
 }
 
+/// DeepFloyd IF's scheduler, for a U-Net that comes without its own.
+pub(super) fn deepfloyd(super_resolution: bool, learned_variance: bool) -> Scheduler {
+    let variance = if learned_variance { Variance::LearnedRange } else { Variance::FixedSmall };
+    let schedule = ScheduleConfig {
+        kind: ScheduleKind::SquaredCosCapV2,
+        train_steps: 1000,
+        beta_start: 1e-4,
+        beta_end: 0.02,
+        prediction: Prediction::Epsilon,
+        variance,
+        spacing: Spacing::Leading,
+        steps_offset: 0,
+    };
+    let max = if super_resolution { 1.0 } else { 1.5 };
+    Scheduler { schedule, thresholding: Thresholding::Dynamic { quantile: 0.95, max }, sampler: Sampler::Ddpm }
+}
+
+/// Checks that the conditioning augmentation adds noise as the stage itself does: a cascade has one schedule per stage.
+pub(super) fn same_noise(folder: &Path, stage: &Scheduler) -> Result<(), ConvertError> {
+    let noising = read(folder)?.schedule;
+    let noise = |schedule: &ScheduleConfig| Schedule::new(schedule).map(|schedule| schedule.alphas_cumprod().to_vec());
+    if noise(&noising).ok() == noise(&stage.schedule).ok() {
+        return Ok(());
+    }
+    Err(ConvertError::Option {
+        path: folder.join("scheduler_config.json").display().to_string(),
+        option: "beta_schedule",
+        value: format!("{:?}", noising.kind),
+        supported: "the schedule of the stage itself",
+    })
+}
+
 /// What the network predicts, by diffusers' names or by short ones.
 pub(super) fn prediction(name: &str) -> Option<Prediction> {
     match name {

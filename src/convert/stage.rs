@@ -3,7 +3,6 @@
 use super::checkpoint::Checkpoint;
 use super::description::{Stage, Threshold, Upsample};
 use super::network::{self, Plan};
-use super::recipe::StageRecipe;
 use super::scheduler::{self, Scheduler};
 use super::{ConvertError, Mixture, Progress, output};
 use crate::cascade::manifest::{Conditioning, FileEntry, StageDefaults, StageManifest, Target};
@@ -13,23 +12,75 @@ use crate::unet::UNetConfig;
 use crate::weights::{Metadata, WantedTensor, wanted_tensors};
 use burn::tensor::Device;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Converts the U-Net of a stage and describes the stage.
-pub(super) fn convert(
-    source: &Path,
-    out: &Path,
-    recipe: &StageRecipe,
-    mixture: Mixture,
-    progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<StageManifest, ConvertError> {
-    let folder = source.join(&recipe.folder);
-    let unet = config(&folder, recipe.description.as_ref())?;
-    let scheduler = scheduler::read(&scheduler_folder(source, recipe))?;
-    let weights = weights(&folder, &unet, (out, &format!("{}.gguf", recipe.folder)), mixture, progress)?;
-    match &recipe.description {
-        Some(stage) => described(&source.join("cascade.json"), stage, unet, scheduler, weights),
-        None => usual(&folder, &recipe.name, unet, scheduler, weights),
+/// A stage that is to be converted.
+pub(super) struct StageRecipe {
+    /// The folder of its U-Net.
+    folder: PathBuf,
+    unet: UNetConfig,
+    scheduler: Scheduler,
+    /// Its entry in `cascade.json`; without one it is a stage of DeepFloyd IF.
+    description: Option<(PathBuf, Stage)>,
+    name: String,
+    /// The name of its network, which is the stem of its file.
+    pub network: String,
+    /// Width and height of its pictures.
+    pub image_size: u32,
+}
+
+impl StageRecipe {
+    /// A stage of a DeepFloyd IF pipeline: the base where its U-Net sees nothing but noise, else a super-resolution stage.
+    /// `noising` is the scheduler of the conditioning augmentation.
+    pub fn usual(folder: &Path, scheduler: Option<PathBuf>, noising: Option<PathBuf>) -> Result<Self, ConvertError> {
+        let unet = config(folder, None)?;
+        let side = unet.sample_size.as_ref().and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
+        let size = side.zip(u32::try_from(unet.patch_size).ok()).and_then(|(side, patch)| side.checked_mul(patch));
+        let Some(image_size) = size else {
+            return Err(ConvertError::malformed(&folder.join("config.json"), "sample_size is missing or too large"));
+        };
+        let super_resolution = unet.input_channels() > 3;
+        let scheduler = match scheduler {
+            Some(folder) => scheduler::read(&folder)?,
+            None => scheduler::deepfloyd(super_resolution, unet.output_channels() == 6),
+        };
+        if let Some(folder) = noising.filter(|_| super_resolution) {
+            scheduler::same_noise(&folder, &scheduler)?;
+        }
+        let (name, network) = match super_resolution {
+            true => (format!("super_res_{image_size}"), format!("super_res_{image_size}")),
+            false => ("base".to_owned(), "unet".to_owned()),
+        };
+        Ok(Self { folder: folder.to_owned(), unet, scheduler, description: None, name, network, image_size })
+    }
+
+    /// A stage as the `cascade.json` at `path` describes it.
+    pub fn described(path: &Path, source: &Path, stage: Stage) -> Result<Self, ConvertError> {
+        let folder = source.join(&stage.unet);
+        Ok(Self {
+            unet: config(&folder, Some(&stage))?,
+            scheduler: scheduler::read(&source.join(&stage.scheduler))?,
+            name: stage.name.clone(),
+            network: stage.unet.clone(),
+            image_size: stage.image_size,
+            folder,
+            description: Some((path.to_owned(), stage)),
+        })
+    }
+
+    /// Converts the U-Net and describes the stage.
+    pub fn convert(
+        self,
+        out: &Path,
+        mixture: Mixture,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<StageManifest, ConvertError> {
+        let file = format!("{}.gguf", self.network);
+        let weights = weights(&self.folder, &self.unet, (out, &file), mixture, progress)?;
+        match self.description {
+            Some((path, stage)) => described(&path, &stage, self.unet, self.scheduler, weights),
+            None => Ok(usual(self, weights)),
+        }
     }
 }
 
@@ -48,15 +99,6 @@ fn config(folder: &Path, description: Option<&Stage>) -> Result<UNetConfig, Conv
     }
     UNetConfig::from_json(&json.to_string())
         .map_err(|error| ConvertError::UNet { path: path.display().to_string(), error })
-}
-
-/// The stage's own scheduler, or the one that all stages share.
-fn scheduler_folder(source: &Path, recipe: &StageRecipe) -> std::path::PathBuf {
-    if let Some(stage) = &recipe.description {
-        return source.join(&stage.scheduler);
-    }
-    let own = source.join(format!("scheduler_{}", recipe.folder));
-    if own.is_dir() { own } else { source.join("scheduler") }
 }
 
 fn weights(
@@ -150,18 +192,8 @@ fn described(
 }
 
 /// A stage of a DeepFloyd IF pipeline, with that pipeline's defaults.
-fn usual(
-    folder: &Path,
-    name: &str,
-    unet: UNetConfig,
-    scheduler: Scheduler,
-    weights: FileEntry,
-) -> Result<StageManifest, ConvertError> {
-    let side = unet.sample_size.as_ref().and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
-    let size = side.zip(u32::try_from(unet.patch_size).ok()).and_then(|(side, patch)| side.checked_mul(patch));
-    let Some(image_size) = size else {
-        return Err(ConvertError::malformed(&folder.join("config.json"), "sample_size is missing or too large"));
-    };
+fn usual(recipe: StageRecipe, weights: FileEntry) -> StageManifest {
+    let StageRecipe { unet, scheduler, name, image_size, .. } = recipe;
     let super_resolution = unet.input_channels() > 3;
     let conditioning = super_resolution.then_some(Conditioning {
         upsample: Filter::BilinearAlignCorners,
@@ -171,8 +203,7 @@ fn usual(
     let (steps, guidance) = if super_resolution { (50, 4.0) } else { (100, 7.0) };
     let Scheduler { schedule, thresholding, sampler } = scheduler;
     let defaults = StageDefaults { sampler, steps, guidance, thresholding };
-    let (name, target) = (name.to_owned(), Target::Image);
-    Ok(StageManifest { name, image_size, weights, unet, schedule, target, conditioning, defaults })
+    StageManifest { name, image_size, weights, unet, schedule, target: Target::Image, conditioning, defaults }
 }
 
 fn filter(upsample: &Upsample) -> Option<Filter> {

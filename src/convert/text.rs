@@ -11,8 +11,7 @@ use burn::tensor::Device;
 use serde::Deserialize;
 use std::path::Path;
 
-/// The folder of the encoder, and the stem of its file.
-pub(super) const FOLDER: &str = "text_encoder";
+pub(super) const TEXT_ENCODER_FILE: &str = "text_encoder.gguf";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 const SENTENCEPIECE: &str = "spiece.model";
 /// The maximum distance is not stored in GGUF: every program takes this one.
@@ -20,16 +19,12 @@ const MAX_DISTANCE: usize = 128;
 /// T5 was trained on this many tokens; nothing depends on it.
 const CONTEXT: u32 = 512;
 
-/// Copies the tokenizer, where there is one, or makes it from a SentencePiece model.
+/// Copies `tokenizer.json` of a folder, or makes it from a SentencePiece model.
 pub(super) fn tokenizer(
-    source: &Path,
+    folder: &Path,
     out: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Option<FileEntry>, ConvertError> {
-    let folder = source.join("tokenizer");
-    if !folder.is_dir() {
-        return Ok(None);
-    }
+) -> Result<FileEntry, ConvertError> {
     let (json, model) = (folder.join(TOKENIZER), folder.join(SENTENCEPIECE));
     let (path, bytes) = if !json.is_file() && model.is_file() {
         let bytes = output::read(&model, "it was there a moment ago")?;
@@ -46,7 +41,7 @@ pub(super) fn tokenizer(
     }
     let entry = output::write(out, TOKENIZER, &bytes)?;
     progress(Progress::File { file: TOKENIZER, size: entry.size });
-    Ok(Some(entry))
+    Ok(entry)
 }
 
 #[derive(Default, Deserialize)]
@@ -56,17 +51,13 @@ struct Class {
     n_positions: Option<u32>,
 }
 
-/// Converts the text encoder, where there is one. A checkpoint of the whole T5 will do: its decoder is left out.
+/// Converts the text encoder of a folder. A checkpoint of the whole T5 will do: its decoder is left out.
 pub(super) fn encoder(
-    source: &Path,
+    folder: &Path,
     out: &Path,
     mixture: Mixture,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Option<FileEntry>, ConvertError> {
-    let folder = source.join(FOLDER);
-    if !folder.is_dir() {
-        return Ok(None);
-    }
+) -> Result<FileEntry, ConvertError> {
     let path = folder.join("config.json");
     let json = output::read(&path, "the encoder's sizes are read from it")?;
     let class: Class = serde_json::from_slice(&json).map_err(|error| ConvertError::malformed(&path, error))?;
@@ -85,7 +76,7 @@ pub(super) fn encoder(
             supported: "128",
         });
     }
-    let checkpoint = Checkpoint::open(&folder, "model")?;
+    let checkpoint = Checkpoint::open(folder, "model")?;
     let mut plans = Vec::new();
     let wanted = wanted_tensors(&config.init(&Device::flex()), &str::to_owned);
     let formats = mixture.formats(wanted.iter().map(|(name, tensor)| (name.as_str(), tensor.stored.as_slice())));
@@ -104,7 +95,7 @@ pub(super) fn encoder(
         return Err(checkpoint.tensor_error(name, "config.json describes a network that does not have it"));
     }
     let metadata = metadata(&config, class.n_positions.unwrap_or(CONTEXT));
-    network::write(checkpoint, &plans, metadata, (out, &format!("{FOLDER}.gguf")), progress).map(Some)
+    network::write(checkpoint, &plans, metadata, (out, TEXT_ENCODER_FILE), progress)
 }
 
 /// The keys that llama.cpp's converter writes.

@@ -56,14 +56,14 @@ fn a_folder_without_a_model_is_said_to_be_one() {
         cascade.remove(folder);
     }
     assert!(matches!(error(&cascade), ConvertError::Folder { .. }));
-    let nothing = convert(&cascade.source().join("none"), &cascade.out(), &BlockFormat::F16.into(), &mut |_| ());
+    let nothing = convert(&[cascade.source().join("none")], &cascade.out(), &BlockFormat::F16.into(), &mut |_| ());
     assert!(matches!(nothing, Err(ConvertError::Missing { .. })));
 }
 
 #[test]
 fn source_and_output_are_two_folders() {
     let cascade = Cascade::new();
-    let same = convert(&cascade.source(), &cascade.source(), &BlockFormat::F16.into(), &mut |_| ());
+    let same = convert(&[cascade.source()], &cascade.source(), &BlockFormat::F16.into(), &mut |_| ());
     assert!(matches!(same, Err(ConvertError::Folder { .. })));
 }
 
@@ -201,7 +201,7 @@ fn networks_that_are_not_there_are_not_quantised() {
     let error = cascade.convert_to("f16,super_res_2=q8_0".parse::<Quantization>().unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "super_res_2 is to be quantised, but there is no such network; there are: text_encoder, unet, super_res_1"
+        "super_res_2 is to be quantised, but there is no such network; there are: text_encoder, unet, super_res_32"
     );
     assert!(!cascade.out().exists());
 }

@@ -2,8 +2,10 @@
 
 mod errors;
 mod files;
+mod parts;
 
 use super::*;
+use crate::cascade::Manifest;
 use crate::weights::BlockFormat;
 use std::fs;
 use std::path::PathBuf;
@@ -58,7 +60,7 @@ impl Cascade {
                 notes.push(note.to_owned());
             }
         };
-        convert(&self.source(), &self.out(), &quantize.into(), &mut progress).map(|()| notes)
+        convert(&[self.source()], &self.out(), &quantize.into(), &mut progress).map(|()| notes)
     }
 
     fn convert(&self) -> Result<Vec<String>, ConvertError> {

@@ -1,0 +1,89 @@
+//! A chain of DeepFloyd IF pipelines against diffusers' `IFPipeline` and `IFSuperResolutionPipeline`, from the folders to the
+//! pictures: small random networks with all options of the published ones (`tests/reference/deepfloyd.py`).
+
+use imagen_web::cascade::{Cascade, Directory, Request, Silent};
+use imagen_web::convert::convert;
+use imagen_web::diffusion::{ReleasedGrid, Steps};
+use imagen_web::gpu::{Backend, Device, DeviceOptions};
+use imagen_web::weights::BlockFormat;
+use pollster::block_on;
+use safetensors::SafeTensors;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The pipelines' folders, converted into one cascade.
+fn converted() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let pipelines = ["IF-I", "IF-II"].map(|name| fixtures().join("deepfloyd").join(name));
+    let tokenizer = folder.path().join("T5/tokenizer");
+    fs::create_dir_all(&tokenizer).unwrap();
+    fs::copy(fixtures().join("vocabulary/spiece.model"), tokenizer.join("spiece.model")).unwrap();
+    let sources = [folder.path().join("T5"), pipelines[0].clone(), pipelines[1].clone()];
+    let out = folder.path().join("if");
+    let mut notes = |progress: imagen_web::convert::Progress<'_>| {
+        if let imagen_web::convert::Progress::Note(note) = progress {
+            panic!("{note}");
+        }
+    };
+    convert(&sources, &out, &BlockFormat::F32.into(), &mut notes).unwrap();
+    folder
+}
+
+/// The requests of the reference, by name.
+fn requests() -> [(&'static str, Request); 4] {
+    let request = |guidance: [f32; 2], steps: Steps, negative: &str| Request {
+        seed: 11,
+        negative_prompt: negative.to_owned(),
+        guidance: [(16, guidance[0]), (32, guidance[1])].into(),
+        steps: [(16, steps), (32, 4.into())].into(),
+        ..Request::new("  A Red HOUSE on a hill ")
+    };
+    [
+        ("plain", request([1.0, 1.0], 5.into(), "")),
+        ("guided", request([7.0, 4.0], 5.into(), "")),
+        ("negative", request([3.0, 2.0], 5.into(), "A blue duck")),
+        ("grid", request([2.0, 1.0], Steps::Grid(ReleasedGrid::Fast27), "")),
+    ]
+}
+
+/// Peak signal-to-noise ratio of values from -1 to 1, in dB. Pictures are bytes: 59 dB are rounding.
+fn psnr(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let square = |(a, b): (&f32, &f32)| f64::from((a - b.clamp(-1.0, 1.0)) / 2.0).powi(2);
+    -10.0 * (a.iter().zip(b).map(square).sum::<f64>() / a.len() as f64).log10()
+}
+
+fn all_pictures_are_those_of_diffusers(backend: Backend) {
+    let folder = converted();
+    let mut cascade = block_on(Cascade::open(Box::new(Directory::new(folder.path().join("if"))), backend)).unwrap();
+    let expected = fs::read(fixtures().join("deepfloyd/expected.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&expected).unwrap();
+    for (name, request) in requests() {
+        let output = block_on(cascade.generate(&request, &mut Silent)).unwrap();
+        assert_eq!(output.stages.len(), 2);
+        for stage in &output.stages {
+            let tensor = expected.tensor(&format!("{name}.{}", stage.image_size)).unwrap();
+            let values = tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let values: Vec<f32> = values.collect();
+            let decibel = psnr(&stage.pictures[0].to_planar(), &values);
+            println!("{name} {0}×{0}: {decibel:.1} dB", stage.image_size);
+            assert!(decibel >= 40.0, "{name} {0}×{0}: {decibel} dB", stage.image_size);
+        }
+    }
+}
+
+#[test]
+fn the_cpu_samples_as_diffusers() {
+    all_pictures_are_those_of_diffusers(Backend::Cpu);
+}
+
+#[test]
+fn the_gpu_samples_as_diffusers() {
+    let device = block_on(Device::request(DeviceOptions::default())).expect("an adapter");
+    all_pictures_are_those_of_diffusers(Backend::Gpu(device));
+}
