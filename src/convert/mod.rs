@@ -2,8 +2,9 @@
 //!
 //! In: a folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`, `super_res_1/`,
 //! `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json` with what those
-//! configurations cannot say. A published DeepFloyd IF pipeline is such a folder. Out: `imagen.json`, `tokenizer.json`, one
-//! GGUF file per network, and the model card. A text encoder that is GGUF already may come by itself.
+//! configurations cannot say. A published DeepFloyd IF pipeline is such a folder. Weights are safetensors or pickles of
+//! `torch.save`. Out: `imagen.json`, `tokenizer.json`, one GGUF file per network, and the model card. A text encoder that is
+//! GGUF already may come by itself.
 //!
 //! Tensors are converted one after the other, a piece at a time: memory does not grow with the model.
 

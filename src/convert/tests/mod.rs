@@ -2,6 +2,7 @@
 
 mod errors;
 mod files;
+mod pickles;
 
 use super::*;
 use crate::weights::BlockFormat;
