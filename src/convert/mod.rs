@@ -3,8 +3,8 @@
 //! In: a cascade's folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`,
 //! `super_res_1/`, `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json`
 //! with what those configurations cannot say; pipelines of DeepFloyd IF, which are such folders, one per stage; or a lone
-//! text encoder (a folder, or GGUF) or U-Net. Out: `imagen.json`, `tokenizer.json`, one GGUF file per network, and the
-//! model card.
+//! text encoder (a folder, or GGUF) or U-Net. Weights are safetensors or pickles of `torch.save`. Out: `imagen.json`,
+//! `tokenizer.json`, one GGUF file per network, and the model card.
 //!
 //! Tensors are converted one after the other, a piece at a time: memory does not grow with the model.
 

@@ -35,7 +35,7 @@ fn a_missing_file_is_named_with_what_to_do() {
         ("text_encoder/config.json", "sizes"),
         ("text_encoder/model-00002-of-00002.safetensors", "download"),
         ("unet/config.json", "layers"),
-        (UNET, "safe_serialization"),
+        (UNET, "diffusion_pytorch_model.bin"),
         ("scheduler/scheduler_config.json", "schedule"),
     ] {
         let cascade = Cascade::new();

@@ -3,6 +3,7 @@
 mod errors;
 mod files;
 mod parts;
+mod pickles;
 
 use super::*;
 use crate::cascade::Manifest;
