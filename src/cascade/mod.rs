@@ -37,7 +37,7 @@ pub use error::CascadeError;
 pub use events::{Event, Observer, Silent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::Directory;
-pub use files::{ModelFiles, check_tokenizer};
+pub use files::{ModelFiles, check_pieces, check_tokenizer};
 pub use manifest::Manifest;
 pub use noise::GivenNoise;
 pub use output::{Output, StageOutput, picture_settings};

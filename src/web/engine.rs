@@ -11,6 +11,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
+/// Reads and checks a manifest and returns what the page needs of it, as [`Engine::model`] does.
+///
+/// # Errors
+/// `{ kind: "files", message }` for whatever is no manifest in order.
+#[wasm_bindgen(js_name = readManifest)]
+pub fn read_manifest(bytes: &[u8]) -> Result<JsValue, JsValue> {
+    let manifest = Manifest::from_json(bytes).map_err(|error| error::to_js(&error, false))?;
+    Ok(serde_wasm_bindgen::to_value(&ModelCard::from(&manifest))?)
+}
+
 /// A model that is ready to generate. Networks are loaded when they are first needed.
 #[wasm_bindgen]
 pub struct Engine {

@@ -21,6 +21,7 @@ mod tests;
 mod writer;
 
 pub(crate) use blocks::{AffineBlock, ScaledBlock, SignedBlock};
+pub use digest::verify;
 pub use error::{FormatError, WeightsError};
 pub use file::Weights;
 #[cfg(not(target_arch = "wasm32"))]
