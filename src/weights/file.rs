@@ -87,10 +87,22 @@ impl Weights {
         Err(WeightsError::WrongArchitecture { name: self.name().to_owned(), expected, actual })
     }
 
-    /// What the file must be: the next [`stream`](Self::stream) then reads the whole file and fails where its size or
-    /// SHA-256 (in hexadecimal) is another.
+    /// What the file must be: the next [`stream`](Self::stream) or [`verify`](Self::verify) then reads the whole file
+    /// and fails where its size or SHA-256 (in hexadecimal) is another.
     pub fn expect(&mut self, size: u64, sha256: &str) {
         self.expected = Some(Expected { size, sha256: sha256.to_ascii_lowercase() });
+    }
+
+    /// Reads the whole file where [`expect`](Self::expect) was told what it must be: what is read later, in whatever
+    /// order, was checked then. A file is checked once.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    pub async fn verify(&mut self) -> Result<(), WeightsError> {
+        match self.expected {
+            Some(_) => self.stream_where(&|_| false, &mut |_| Ok(())).await,
+            None => Ok(()),
+        }
     }
 
     /// Hands over every tensor in file order, in pieces of at most 16 MiB on whole rows.
@@ -144,6 +156,7 @@ impl Weights {
         if let (Some(mut digest), Some(expected)) = (digest, &self.expected) {
             digest.skip_to(self.source.len(), self.source.as_mut()).await?;
             digest.finish(self.source.name(), &expected.sha256)?;
+            self.expected = None;
         }
         Ok(())
     }

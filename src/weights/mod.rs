@@ -14,6 +14,7 @@ mod index;
 mod load;
 mod memory_source;
 mod metadata;
+mod pieces;
 mod source;
 mod tensor;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use index::WeightIndex;
 pub use load::{WantedTensor, load_module, wanted_tensors};
 pub use memory_source::MemorySource;
 pub use metadata::{Array, Metadata, Value};
+pub use pieces::{CheckedSource, PieceHashes};
 pub use source::Source;
 pub use tensor::{Piece, TensorInfo};
 pub use writer::{GgufBody, GgufWriter};
