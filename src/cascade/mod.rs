@@ -4,16 +4,19 @@
 //! happens. All stages are one type with different settings; each starts from noise and the float picture of the
 //! stage before.
 
+mod checked;
 mod device;
 mod dry;
 mod error;
 mod events;
 mod files;
+mod loaded;
 mod loading;
 pub mod manifest;
 mod manifest_checks;
 #[cfg(test)]
 mod manifest_tests;
+mod memory;
 #[cfg(test)]
 mod mock;
 mod networks;
@@ -27,6 +30,7 @@ mod profile;
 mod request;
 #[cfg(test)]
 mod request_tests;
+pub mod residency;
 mod sampling;
 mod settings;
 mod stage;
@@ -44,3 +48,4 @@ pub use output::{Output, StageOutput, picture_settings};
 pub use pipeline::Cascade;
 pub use profile::Profile;
 pub use request::{MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, Request};
+pub use residency::{Decision, Needs, Residency};

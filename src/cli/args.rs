@@ -3,6 +3,7 @@
 use super::per_stage::{GuidanceOption, SamplerOption, StepsOption, ThresholdOption};
 use crate::convert::Quantization;
 use crate::weights::BlockFormat;
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -53,6 +54,10 @@ pub struct Setup {
     pub model: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     pub device: DeviceChoice,
+    /// GPU memory that may be used, such as 6GiB or 800MiB: decides how much of the model stays loaded at a time
+    /// [default: a small model stays as a whole, of a larger one as much as fits 4GiB].
+    #[arg(long, value_name = "SIZE")]
+    pub gpu_memory: Option<ByteSize>,
     /// CPU threads [default: all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -33,13 +33,18 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens the model of `files` on `device`: "auto", "gpu", "gpu-half" or "cpu".
+    /// Opens the model of `files` on `device`: "auto", "gpu", "gpu-half" or "cpu". `gpu_memory` is how many bytes of GPU
+    /// memory may be used; see [`Cascade::set_gpu_memory`] for what happens where it is left out.
     ///
     /// # Errors
     /// `{ kind: "cancelled" | "files" | "other", message }`, as all methods throw.
-    pub async fn open(files: JsFiles, device: String) -> Result<Engine, JsValue> {
+    pub async fn open(files: JsFiles, device: String, gpu_memory: Option<f64>) -> Result<Engine, JsValue> {
+        if let Some(bytes) = gpu_memory.filter(|bytes| !(bytes.is_finite() && *bytes >= 0.0)) {
+            return Err(error::other(format!("gpu_memory: must be a number of bytes, got {bytes}")));
+        }
         let (backend, device) = device::choose(&device).await?;
-        let cascade = Cascade::open(Box::new(files), backend).await.map_err(|error| error::to_js(&error, false))?;
+        let mut cascade = Cascade::open(Box::new(files), backend).await.map_err(|error| error::to_js(&error, false))?;
+        cascade.set_gpu_memory(gpu_memory.map(|bytes| bytes as u64));
         let manifest = cascade.manifest().clone();
         Ok(Self { cascade: RefCell::new(Some(cascade)), manifest, device, cancelled: Rc::default() })
     }
