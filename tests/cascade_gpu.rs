@@ -40,7 +40,7 @@ fn psnr(a: &Picture, b: &Picture) -> f64 {
 }
 
 fn weights(manifest: &Manifest, stage: Option<usize>) -> Weights {
-    let entry = stage.map_or(&manifest.text_encoder, |stage| &manifest.stages[stage].weights);
+    let entry = stage.map_or_else(|| manifest.text_encoder_file().unwrap(), |stage| &manifest.stages[stage].weights);
     let source = FileSource::open(&storybook::folder().join(&entry.file)).unwrap();
     block_on(Weights::open(Box::new(source))).unwrap()
 }

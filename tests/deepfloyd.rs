@@ -1,11 +1,11 @@
 //! A chain of DeepFloyd IF pipelines against diffusers' `IFPipeline` and `IFSuperResolutionPipeline`, from the folders to the
 //! pictures: small random networks with all options of the published ones (`tests/reference/deepfloyd.py`).
 
-use imagen_web::cascade::{Cascade, Directory, Request, Silent};
+use imagen_web::cascade::{Cascade, Directory, Output, Request, Silent};
 use imagen_web::convert::convert;
 use imagen_web::diffusion::{ReleasedGrid, Steps};
 use imagen_web::gpu::{Backend, Device, DeviceOptions};
-use imagen_web::weights::BlockFormat;
+use imagen_web::weights::{Adapter, BlockFormat};
 use pollster::block_on;
 use safetensors::SafeTensors;
 use std::fs;
@@ -75,6 +75,85 @@ fn all_pictures_are_those_of_diffusers(backend: Backend) {
             assert!(decibel >= 40.0, "{name} {0}×{0}: {decibel} dB", stage.image_size);
         }
     }
+}
+
+/// Adapters as diffusers saves them, and the older naming of its attention processors.
+fn adapters() -> [(&'static str, Vec<u8>); 2] {
+    let saved = fs::read(fixtures().join("deepfloyd/lora.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&saved).unwrap();
+    let older = file.iter().map(|(name, view)| {
+        let name = name.replace("unet.", "").replace("to_out.0", "to_out");
+        let (layer, matrix) = name.rsplit_once(".lora").unwrap();
+        let (attention, part) = layer.rsplit_once('.').unwrap();
+        let down = if matrix.contains('A') || matrix.contains("down") { "down" } else { "up" };
+        (format!("{attention}.processor.{part}_lora.{down}.weight"), view)
+    });
+    let (_, header) = SafeTensors::read_metadata(&saved).unwrap();
+    [("new", saved.clone()), ("old", safetensors::serialize(older, header.metadata().clone()).unwrap())]
+}
+
+fn adapters_change_the_pictures_as_in_diffusers(backend: impl Fn() -> Backend) {
+    let folder = converted();
+    let expected = fs::read(fixtures().join("deepfloyd/expected.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&expected).unwrap();
+    for (naming, bytes) in adapters() {
+        for scale in [1.0, 0.5] {
+            let files = Box::new(Directory::new(folder.path().join("if")));
+            let mut cascade = block_on(Cascade::open(files, backend())).unwrap();
+            let request = Request { guidance: [(16, 2.0)].into(), stop_at_stage: Some(1), ..requests()[0].1.clone() };
+            let before = block_on(cascade.generate(&request, &mut Silent)).unwrap();
+            block_on(cascade.adapt(Adapter::from_safetensors("lora", &bytes, scale).unwrap())).unwrap();
+            let after = block_on(cascade.generate(&request, &mut Silent)).unwrap();
+            let tensor = expected.tensor(&format!("lora-{scale:.1}.16")).unwrap();
+            let values = tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let values: Vec<f32> = values.collect();
+            let decibel = |output: &Output| psnr(&output.pictures()[0].to_planar(), &values);
+            println!("{naming}, scale {scale}: {:.1} dB before, {:.1} dB after", decibel(&before), decibel(&after));
+            assert!(decibel(&after) >= 40.0 && decibel(&after) > decibel(&before) + 10.0);
+        }
+    }
+}
+
+#[test]
+fn the_cpu_merges_adapters_as_diffusers() {
+    adapters_change_the_pictures_as_in_diffusers(|| Backend::Cpu);
+}
+
+#[test]
+fn the_gpu_merges_adapters_as_diffusers() {
+    adapters_change_the_pictures_as_in_diffusers(|| {
+        Backend::Gpu(block_on(Device::request(DeviceOptions::default())).expect("an adapter"))
+    });
+}
+
+#[test]
+fn adapters_that_do_not_fit_are_refused() {
+    let folder = converted();
+    let files = Box::new(Directory::new(folder.path().join("if")));
+    let mut cascade = block_on(Cascade::open(files, Backend::Cpu)).unwrap();
+    let [(_, bytes), _] = adapters();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let renamed = |from: &str, to: &str| {
+        let views = file.iter().map(|(name, view)| (name.replace(from, to), view));
+        Adapter::from_safetensors("lora", &safetensors::serialize(views, None).unwrap(), 1.0)
+    };
+    let elsewhere = renamed("mid_block", "middle").unwrap();
+    let error = block_on(cascade.adapt(elsewhere)).unwrap_err().to_string();
+    assert!(error.contains("the network has no middle"), "{error}");
+    for (from, to, reason) in
+        [("unet.", "text_encoder.", "no low-rank adapter of a U-Net"), ("lora", "dora", "no low-rank adapter")]
+    {
+        let error = renamed(from, to).unwrap_err().to_string();
+        assert!(error.contains(reason), "{from} to {to}: {error}");
+    }
+    let half = file.iter().filter(|(name, _)| !name.contains("lora.up") && !name.contains("lora_B"));
+    let half = safetensors::serialize(half, None).unwrap();
+    let error = Adapter::from_safetensors("lora", &half, 1.0).unwrap_err().to_string();
+    assert!(error.contains("one of the two matrices only"), "{error}");
+    for bytes in [&bytes[..bytes.len() - 1], &bytes[..9], b""] {
+        assert!(Adapter::from_safetensors("lora", bytes, 1.0).is_err());
+    }
+    assert!(Adapter::from_safetensors("lora", &bytes, f32::NAN).is_err());
 }
 
 #[test]

@@ -112,6 +112,14 @@ fn the_plan_is_transformers_on_the_dequantised_weights() {
         let mut encoder = pollster::block_on(TextEncoder::load(weights, &backend)).unwrap();
         let embeddings = pollster::block_on(encoder.encode(&prompts)).unwrap();
         let output: Vec<f32> = embeddings.into_iter().flat_map(|embedding| embedding.values).collect();
+        // Layer by layer it is the same program.
+        let weights = open(&fixture(&format!("t5_{name}.gguf")));
+        let mut streamed = pollster::block_on(TextEncoder::streamed(weights, &backend)).unwrap();
+        let embeddings = pollster::block_on(streamed.encode(&prompts)).unwrap();
+        assert!(
+            output == embeddings.into_iter().flat_map(|embedding| embedding.values).collect::<Vec<f32>>(),
+            "{name}"
+        );
         let (difference, cosine) = compare(&output, &floats(&expected, &format!("embedding.{name}")), 64);
         println!("{name}, plan: largest difference {difference:.1e}, 1 - cosine {:.1e}", 1.0 - cosine);
         assert!(difference <= 1e-3 && cosine >= COSINE, "{name}: {difference} {cosine}");

@@ -1,14 +1,18 @@
 //! The networks of a cascade on a real device: loading them from GGUF files onto the CPU or a GPU.
 
 use super::CascadeError;
+use super::adapters::Adapters;
+use super::checked::Checked;
+use super::dry;
 use super::files::ModelFiles;
-use super::loading::{Counted, Loading};
-use super::manifest::{FileEntry, StageManifest};
-use super::networks::{Networks, PromptEncoder, StageShape};
+use super::loading::Loading;
+use super::manifest::{FileEntry, Manifest, StageManifest};
+use super::networks::{Networks, PromptEncoder, StageShape, Wanted};
+use super::residency::Needs;
 use super::stage::{CpuStage, GpuStage, StageRunner};
 use crate::gpu::{self, Backend, DeviceOptions, plan::Profiler};
 use crate::text::{Embedding, TextEncoder, Tokenized};
-use crate::weights::{Weights, load_module};
+use crate::weights::{Adapter, load_module};
 use async_trait::async_trait;
 use burn::tensor::Device;
 use std::rc::Rc;
@@ -19,11 +23,13 @@ const UNET_ARCHITECTURE: &str = "imagen-unet";
 /// Networks on one backend.
 pub(super) struct DeviceNetworks {
     backend: Backend,
+    checked: Checked,
+    adapters: Adapters,
 }
 
 impl DeviceNetworks {
     pub(super) fn new(backend: Backend) -> Self {
-        Self { backend }
+        Self { backend, checked: Checked::default(), adapters: Adapters::default() }
     }
 }
 
@@ -44,10 +50,16 @@ impl Networks for DeviceNetworks {
         &mut self,
         files: &dyn ModelFiles,
         entry: &FileEntry,
+        streamed: bool,
         loading: &Rc<Loading>,
     ) -> Result<Box<dyn PromptEncoder>, CascadeError> {
-        let weights = open_weights(files, entry, loading).await?;
-        Ok(Box::new(TextEncoder::load(weights, &self.backend).await?))
+        let weights = self.checked.open(files, entry, loading).await?;
+        let encoder = match streamed {
+            true => TextEncoder::streamed(weights, &self.backend).await?,
+            false => TextEncoder::load(weights, &self.backend).await?,
+        };
+        self.checked.passed(entry);
+        Ok(Box::new(encoder))
     }
 
     async fn stage(
@@ -57,20 +69,36 @@ impl Networks for DeviceNetworks {
         shape: StageShape,
         loading: &Rc<Loading>,
     ) -> Result<Box<dyn StageRunner>, CascadeError> {
-        let mut weights = open_weights(files, &stage.weights, loading).await?;
+        let mut weights = self.checked.open(files, &stage.weights, loading).await?;
         weights.require_architecture(UNET_ARCHITECTURE)?;
-        match &self.backend {
+        self.adapters.merge(&stage.weights, &mut weights)?;
+        let runner: Box<dyn StageRunner> = match &self.backend {
             Backend::Cpu => {
                 let device = Device::flex();
                 let empty = stage.unet.init(&device)?;
                 let unet = load_module(empty, &mut weights, &str::to_owned, &device).await?;
-                Ok(Box::new(CpuStage::new(unet, &stage.unet, stage.image_size, device)))
+                Box::new(CpuStage::new(unet, &stage.unet, stage.image_size, device))
             }
-            Backend::Gpu(device) => Ok(Box::new(GpuStage::load(device, &mut weights, stage, shape, loading).await?)),
-        }
+            Backend::Gpu(device) => Box::new(GpuStage::load(device, &mut weights, stage, shape, loading).await?),
+        };
+        self.checked.passed(&stage.weights);
+        Ok(runner)
     }
 
-    fn can_profile(&self) -> bool {
+    async fn needs(&self, files: &dyn ModelFiles, manifest: &Manifest, wanted: &Wanted) -> Result<Needs, CascadeError> {
+        dry::needs(&self.backend, files, manifest, &self.adapters, wanted).await
+    }
+
+    async fn adapt(
+        &mut self,
+        files: &dyn ModelFiles,
+        manifest: &Manifest,
+        adapter: Adapter,
+    ) -> Result<(), CascadeError> {
+        self.adapters.add(files, manifest, adapter).await
+    }
+
+    fn on_gpu(&self) -> bool {
         self.backend.is_gpu()
     }
 
@@ -88,16 +116,4 @@ impl Networks for DeviceNetworks {
         }
         Ok(())
     }
-}
-
-/// Opens a weights file; its size and hash are checked as it streams by.
-async fn open_weights(
-    files: &dyn ModelFiles,
-    entry: &FileEntry,
-    loading: &Rc<Loading>,
-) -> Result<Weights, CascadeError> {
-    let source = files.open(&entry.file).await?;
-    let mut weights = Weights::open(Box::new(Counted::new(source, loading))).await?;
-    weights.expect(entry.size, &entry.sha256);
-    Ok(weights)
 }

@@ -47,6 +47,11 @@ pub enum CascadeError {
         "not enough GPU memory for {part}: {reason}; close other tabs and programs, stop at an earlier stage, or use the CPU"
     )]
     OutOfMemory { part: String, reason: String },
+    /// The budget is too small for the model, however little of it stays loaded.
+    #[error(
+        "a GPU memory budget of {budget} is too small: {needed} are needed at the least; raise it, stop at an earlier stage, or use the CPU"
+    )]
+    GpuMemory { budget: String, needed: String },
     #[error("cancelled")]
     Cancelled,
 }

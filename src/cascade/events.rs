@@ -1,6 +1,7 @@
 //! What a running cascade tells: the events of a generation, and the observer that receives them.
 
 use super::profile::Profile;
+use super::residency::Decision;
 use crate::image::Picture;
 use async_trait::async_trait;
 use serde::Serialize;
@@ -10,10 +11,13 @@ use serde::Serialize;
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// Weights are being read: `done` of `total` bytes of one part.
+    /// Weights are being read: `done` of `total` bytes of one part. A text encoder that runs layer by layer reads its
+    /// weights while it encodes.
     Loading { part: String, done: u64, total: u64 },
     /// GPU pipelines of a part are being made: `done` of `total`.
     Compiling { part: String, done: usize, total: usize },
+    /// What stays loaded during this run, and why: told where memory is short enough to count it, and when it ran out.
+    Memory(Decision),
     /// The prompt is being encoded.
     Encoding,
     /// Something that the user should know and that stops nothing, such as a prompt that was cut.

@@ -1,6 +1,6 @@
 //! The files of a model: a folder on disk, or whatever else can open a file by its plain name.
 
-use super::manifest::FileEntry;
+use super::manifest::{FileEntry, PIECE_BYTES};
 use super::{CascadeError, Manifest};
 use crate::weights::{Source, WeightsError};
 use async_trait::async_trait;
@@ -95,6 +95,25 @@ pub(super) async fn read_tokenizer(files: &dyn ModelFiles, entry: &FileEntry) ->
 /// [`CascadeError`] that names what differs.
 pub async fn check_tokenizer(files: &dyn ModelFiles, entry: &FileEntry) -> Result<(), CascadeError> {
     read_tokenizer(files, entry).await.map(|_| ())
+}
+
+/// Checks the pieces that the manifest lists of a file, by reading all of it.
+///
+/// # Errors
+/// [`WeightsError::WrongHash`] that names the piece, and what the source reports.
+pub async fn check_pieces(files: &dyn ModelFiles, entry: &FileEntry) -> Result<(), CascadeError> {
+    let mut source = files.open(&entry.file).await?;
+    for (index, expected) in entry.pieces.iter().enumerate() {
+        let offset = index as u64 * PIECE_BYTES;
+        // At most 16 MiB.
+        let length = entry.size.saturating_sub(offset).min(PIECE_BYTES) as usize;
+        let actual = hex::encode(Sha256::digest(source.read(offset, length).await?));
+        if actual != *expected {
+            let name = format!("piece {} of {}", index + 1, entry.file);
+            return Err(WeightsError::WrongHash { name, expected: expected.clone(), actual }.into());
+        }
+    }
+    Ok(())
 }
 
 async fn read_all(source: &mut dyn Source) -> Result<Vec<u8>, CascadeError> {

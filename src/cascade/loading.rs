@@ -22,6 +22,11 @@ pub(super) struct Loading {
 }
 
 impl Loading {
+    /// Counts from the start again: what was read once is read anew.
+    pub(super) fn restart(&self) {
+        self.bytes.set(0);
+    }
+
     /// Tells that `done` of `total` pipelines are made.
     pub(super) fn compiled(&self, done: usize, total: usize) {
         self.pipelines.set(done);

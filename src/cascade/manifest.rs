@@ -15,6 +15,9 @@ pub const MANIFEST_FILE: &str = "imagen.json";
 /// The format number that this version reads and writes.
 pub const FORMAT: u32 = 1;
 
+/// Bytes of a piece of a file; the last one is shorter. Part of the format: a download is checked piece by piece.
+pub const PIECE_BYTES: u64 = 16 << 20;
+
 /// A cascade: tokenizer, text encoder, and the stages in the order in which they run.
 ///
 /// Parts may be missing: a model is often converted part by part. What a run needs and the cascade lacks is an error of
@@ -49,6 +52,17 @@ pub struct FileEntry {
     pub size: u64,
     /// 64 lower-case hexadecimal digits.
     pub sha256: String,
+    /// The SHA-256 of each piece of [`PIECE_BYTES`], in order, so that a download can be checked and resumed by pieces.
+    /// Empty where there is but one piece, and in manifests that were written without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<String>,
+}
+
+impl FileEntry {
+    /// The SHA-256 of each piece; empty where only that of the whole file is known.
+    pub fn piece_hashes(&self) -> &[String] {
+        if self.size <= PIECE_BYTES { std::slice::from_ref(&self.sha256) } else { &self.pieces }
+    }
 }
 
 /// The tokenizer and how prompts are brought to it. The latter is known before the tokenizer is there: the U-Nets were
@@ -159,6 +173,14 @@ impl Manifest {
     /// Checks every value that serde cannot: names, sizes, ranges, the order of the stages.
     pub fn validate(&self) -> Result<(), CascadeError> {
         manifest_checks::check(self).map_err(|reason| CascadeError::Manifest { reason })
+    }
+
+    /// The text encoder's file.
+    ///
+    /// # Errors
+    /// [`CascadeError::Incomplete`] where the model has none.
+    pub fn text_encoder_file(&self) -> Result<&FileEntry, CascadeError> {
+        self.text_encoder.as_ref().ok_or(CascadeError::Incomplete { part: "text encoder" })
     }
 
     /// Every file of the model but the manifest and the card, in the order in which they are needed.

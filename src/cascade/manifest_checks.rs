@@ -1,6 +1,6 @@
 //! Checks of a manifest's values. A manifest may come from anywhere: nothing in it is trusted with a path or a size.
 
-use super::manifest::{FORMAT, FileEntry, Manifest, StageManifest, Target};
+use super::manifest::{FORMAT, FileEntry, Manifest, PIECE_BYTES, StageManifest, Target};
 use crate::diffusion::{Schedule, Thresholding};
 use crate::unet::architecture::Architecture;
 use std::collections::BTreeSet;
@@ -113,9 +113,33 @@ pub(super) fn thresholding(at: &str, value: Thresholding) -> Result<(), String> 
 fn file(at: &str, entry: &FileEntry) -> Result<(), String> {
     plain_name(&format!("{at}.file"), &entry.file)?;
     within(&format!("{at}.size"), entry.size, 1, MAX_FILE_BYTES)?;
+    hash(&format!("{at}.sha256"), &entry.sha256)?;
+    pieces(at, entry)
+}
+
+/// All pieces or none are listed, and a single piece is the whole file.
+fn pieces(at: &str, entry: &FileEntry) -> Result<(), String> {
+    let (listed, expected) = (entry.pieces.len() as u64, entry.size.div_ceil(PIECE_BYTES));
+    if listed == 0 {
+        return Ok(());
+    }
+    if listed != expected {
+        let size = entry.size;
+        return Err(format!("{at}.pieces lists {listed} pieces, a file of {size} bytes has {expected} of 16 MiB"));
+    }
+    for (index, piece) in entry.pieces.iter().enumerate() {
+        hash(&format!("{at}.pieces[{index}]"), piece)?;
+    }
+    if expected == 1 && entry.pieces[0] != entry.sha256 {
+        return Err(format!("{at}.pieces[0] is the whole file, yet differs from {at}.sha256"));
+    }
+    Ok(())
+}
+
+fn hash(at: &str, digits: &str) -> Result<(), String> {
     let hexadecimal = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
-    if entry.sha256.len() != 64 || !entry.sha256.bytes().all(hexadecimal) {
-        return Err(format!("{at}.sha256 must be 64 lower-case hexadecimal digits, got {:?}", entry.sha256));
+    if digits.len() != 64 || !digits.bytes().all(hexadecimal) {
+        return Err(format!("{at} must be 64 lower-case hexadecimal digits, got {digits:?}"));
     }
     Ok(())
 }

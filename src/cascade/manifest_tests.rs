@@ -133,6 +133,35 @@ fn faults_are_named() {
     }
 }
 
+#[test]
+fn pieces_are_as_many_as_the_size_says() {
+    let with = |size: u64, pieces: Value| {
+        let mut value = sample();
+        value["text_encoder"]["size"] = json!(size);
+        value["text_encoder"]["pieces"] = pieces;
+        parse(&value)
+    };
+    let (this, other) = ("ab".repeat(32), "cd".repeat(32));
+    let listed = with((32 << 20) + 1, json!([this, other, this])).unwrap();
+    assert_eq!(listed.text_encoder_file().unwrap().piece_hashes(), [this.clone(), other.clone(), this.clone()]);
+    assert_eq!(Manifest::from_json(listed.to_json().unwrap().as_bytes()).unwrap(), listed);
+    // One piece is the file; without a list nothing is known of the pieces.
+    assert_eq!(
+        with(16 << 20, json!([])).unwrap().text_encoder_file().unwrap().piece_hashes(),
+        std::slice::from_ref(&this)
+    );
+    assert!(with((16 << 20) + 1, json!([])).unwrap().text_encoder_file().unwrap().piece_hashes().is_empty());
+    for (size, pieces, expected) in [
+        (32 << 20, json!([this, other, this]), "text_encoder.pieces lists 3 pieces, a file of 33554432 bytes has 2"),
+        ((32 << 20) + 1, json!([this, other]), "text_encoder.pieces lists 2 pieces, a file of 33554433 bytes has 3"),
+        (32 << 20, json!([this, "AB"]), "text_encoder.pieces[1] must be 64"),
+        (100, json!([other]), "text_encoder.pieces[0] is the whole file"),
+    ] {
+        let error = with(size, pieces).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_give_an_error_or_a_checked_manifest(bytes in prop::collection::vec(any::<u8>(), 0..512)) {

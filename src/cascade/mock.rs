@@ -2,14 +2,15 @@
 
 use super::files::ModelFiles;
 use super::loading::Loading;
-use super::manifest::{FileEntry, MANIFEST_FILE, StageManifest};
-use super::networks::{Networks, PromptEncoder, StageShape};
+use super::manifest::{FileEntry, MANIFEST_FILE, Manifest, StageManifest};
+use super::networks::{Networks, PromptEncoder, StageShape, Wanted};
+use super::residency::Needs;
 use super::stage::{LowResolution, Prompt, Rules, StageRunner};
 use super::{Cascade, CascadeError, manifest_tests};
 use crate::diffusion::{self, Step};
 use crate::gpu::GpuError;
 use crate::text::{Embedding, Tokenized};
-use crate::weights::{MemorySource, Source};
+use crate::weights::{Adapter, MemorySource, Source};
 use async_trait::async_trait;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,8 @@ pub(super) struct Script {
     pub log: Vec<String>,
     /// Faults by (stage, step of the whole run of that runner), raised once each.
     pub faults: VecDeque<(usize, usize, Fault)>,
+    /// Faults of the text encoder, raised when it is loaded.
+    pub text_faults: VecDeque<Fault>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -74,9 +77,14 @@ impl Networks for MockNetworks {
         &mut self,
         _files: &dyn ModelFiles,
         _entry: &FileEntry,
+        streamed: bool,
         _loading: &Rc<Loading>,
     ) -> Result<Box<dyn PromptEncoder>, CascadeError> {
-        self.0.borrow_mut().log.push("text encoder".to_owned());
+        let mut script = self.0.borrow_mut();
+        script.log.push(if streamed { "streamed text encoder" } else { "text encoder" }.to_owned());
+        if let Some(fault) = script.text_faults.pop_front() {
+            return Err(fault.error());
+        }
         Ok(Box::new(MockEncoder))
     }
 
@@ -98,6 +106,21 @@ impl Networks for MockNetworks {
             previous: Vec::new(),
             low: Vec::new(),
         }))
+    }
+
+    async fn adapt(&mut self, _: &dyn ModelFiles, _: &Manifest, adapter: Adapter) -> Result<(), CascadeError> {
+        Err(CascadeError::request("lora", format!("the mock takes no {}", adapter.name())))
+    }
+
+    /// What the files take, and layer by layer a tenth of it.
+    async fn needs(&self, _: &dyn ModelFiles, manifest: &Manifest, wanted: &Wanted) -> Result<Needs, CascadeError> {
+        let text = if wanted.prompts > 0 { manifest.text_encoder_file()?.size } else { 0 };
+        let stages = wanted.stages.iter().map(|(index, _)| manifest.stages[*index].weights.size).collect();
+        Ok(Needs { text, streamed_text: text / 10, stages })
+    }
+
+    fn on_gpu(&self) -> bool {
+        true
     }
 
     async fn rebuild(&mut self) -> Result<(), CascadeError> {

@@ -4,16 +4,20 @@
 //! happens. All stages are one type with different settings; each starts from noise and the float picture of the
 //! stage before.
 
+mod adapters;
+mod checked;
 mod device;
 mod dry;
 mod error;
 mod events;
 mod files;
+mod loaded;
 mod loading;
 pub mod manifest;
 mod manifest_checks;
 #[cfg(test)]
 mod manifest_tests;
+mod memory;
 #[cfg(test)]
 mod mock;
 mod networks;
@@ -27,6 +31,7 @@ mod profile;
 mod request;
 #[cfg(test)]
 mod request_tests;
+pub mod residency;
 mod sampling;
 mod settings;
 mod stage;
@@ -37,10 +42,11 @@ pub use error::CascadeError;
 pub use events::{Event, Observer, Silent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::Directory;
-pub use files::{ModelFiles, check_tokenizer};
+pub use files::{ModelFiles, check_pieces, check_tokenizer};
 pub use manifest::Manifest;
 pub use noise::GivenNoise;
 pub use output::{Output, StageOutput, picture_settings};
 pub use pipeline::Cascade;
 pub use profile::Profile;
 pub use request::{MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, Request};
+pub use residency::{Decision, Needs, Residency};

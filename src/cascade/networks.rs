@@ -3,10 +3,12 @@
 use super::CascadeError;
 use super::files::ModelFiles;
 use super::loading::Loading;
-use super::manifest::{FileEntry, StageManifest};
+use super::manifest::{FileEntry, Manifest, StageManifest};
+use super::residency::Needs;
 use super::stage::StageRunner;
 use crate::gpu::plan::Profiler;
 use crate::text::{Embedding, Tokenized};
+use crate::weights::Adapter;
 use async_trait::async_trait;
 use std::rc::Rc;
 
@@ -25,11 +27,12 @@ pub(super) trait PromptEncoder {
 /// Loads networks onto a device, and brings the device back when it was lost.
 #[async_trait(?Send)]
 pub(super) trait Networks {
-    /// Loads the text encoder.
+    /// Loads the text encoder, or, `streamed`, prepares it to run layer by layer from its file.
     async fn text_encoder(
         &mut self,
         files: &dyn ModelFiles,
         entry: &FileEntry,
+        streamed: bool,
         loading: &Rc<Loading>,
     ) -> Result<Box<dyn PromptEncoder>, CascadeError>;
 
@@ -42,13 +45,33 @@ pub(super) trait Networks {
         loading: &Rc<Loading>,
     ) -> Result<Box<dyn StageRunner>, CascadeError>;
 
-    /// True where the networks have profilers.
-    fn can_profile(&self) -> bool {
-        false
-    }
+    /// Bytes that the parts of a run will take, known from the headers of its files.
+    async fn needs(&self, files: &dyn ModelFiles, manifest: &Manifest, wanted: &Wanted) -> Result<Needs, CascadeError>;
+
+    /// True where the networks run on a GPU: they have profilers, and a memory budget counts.
+    fn on_gpu(&self) -> bool;
+
+    /// Merges an adapter into the U-Net that it fits, from when that is loaded next.
+    async fn adapt(
+        &mut self,
+        files: &dyn ModelFiles,
+        manifest: &Manifest,
+        adapter: Adapter,
+    ) -> Result<(), CascadeError>;
 
     /// Replaces a lost device by a new one. Everything loaded before is gone.
     async fn rebuild(&mut self) -> Result<(), CascadeError>;
+}
+
+/// What a run loads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Prompts that are encoded together; none where their embeddings are given.
+    pub prompts: usize,
+    /// Positions of a prompt.
+    pub tokens: usize,
+    /// Indices of the stages in the manifest.
+    pub stages: Vec<(usize, StageShape)>,
 }
 
 /// What a stage's network has to be built for.

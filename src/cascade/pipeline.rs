@@ -5,36 +5,36 @@
 
 use super::events::{Event, Observer};
 use super::files::{self, ModelFiles};
+use super::loaded::{Loaded, LoadedEncoder, Part};
 use super::loading::{Loading, watch};
 use super::manifest::Manifest;
-use super::networks::{Networks, PromptEncoder, StageShape};
+use super::memory::Memory;
+use super::networks::{Networks, StageShape, Wanted};
 use super::output::{Output, StageOutput};
 use super::pictures::{LowPicture, to_picture};
 use super::request::Request;
 use super::sampling::{self, Job};
 use super::settings::{self, StageSettings};
-use super::stage::{Prompt, StageRunner};
+use super::stage::Prompt;
 use super::text::Text;
 use super::{CascadeError, device::DeviceNetworks, profile};
 use crate::gpu::Backend;
 use crate::text::{Embedding, Tokenized, Tokenizer};
-use std::collections::BTreeMap;
+use crate::weights::Adapter;
 use std::rc::Rc;
 
 /// What the text encoder is called in events.
 const TEXT_ENCODER: &str = "text encoder";
-/// A model of at most so many bytes stays loaded as a whole; of a larger one, only the part that runs.
-const KEEP_ALL_BYTES: u64 = 1 << 30;
 
 /// A model, ready to generate. Networks are loaded when they are first needed, and stay, or make room for the next one
-/// where the model is large.
+/// where memory is short (see [`super::residency`]).
 pub struct Cascade {
     manifest: Manifest,
     files: Box<dyn ModelFiles>,
     tokenizer: Option<Tokenizer>,
     networks: Box<dyn Networks>,
-    encoder: Option<Box<dyn PromptEncoder>>,
-    stages: BTreeMap<usize, (StageShape, Box<dyn StageRunner>)>,
+    memory: Memory,
+    loaded: Loaded,
 }
 
 impl Cascade {
@@ -59,7 +59,7 @@ impl Cascade {
             }
             None => None,
         };
-        Ok(Self { manifest, files, tokenizer, networks, encoder: None, stages: BTreeMap::new() })
+        Ok(Self { manifest, files, tokenizer, networks, memory: Memory::default(), loaded: Loaded::default() })
     }
 
     /// The model's manifest.
@@ -69,8 +69,24 @@ impl Cascade {
 
     /// Drops every loaded network; the next run loads again what it needs.
     pub fn unload(&mut self) {
-        self.encoder = None;
-        self.stages.clear();
+        self.loaded.unload();
+    }
+
+    /// How many bytes of GPU memory the networks may take at any moment; it has no meaning on the CPU. Where nobody says
+    /// so, a small model stays loaded as a whole, and of a larger one as much as fits
+    /// [`ASSUMED_BUDGET`](super::residency::ASSUMED_BUDGET).
+    pub fn set_gpu_memory(&mut self, bytes: Option<u64>) {
+        self.memory.set_budget(bytes);
+    }
+
+    /// Merges a low-rank adapter (LoRA) into the U-Net of the first stage that it fits, beside those that were added before.
+    ///
+    /// # Errors
+    /// Where it fits no stage: the message says why not the first.
+    pub async fn adapt(&mut self, adapter: Adapter) -> Result<(), CascadeError> {
+        self.networks.adapt(self.files.as_ref(), &self.manifest, adapter).await?;
+        self.loaded.stages.clear();
+        Ok(())
     }
 
     /// Encodes prompts without generating anything.
@@ -82,7 +98,25 @@ impl Cascade {
         prompts: &[String],
         observer: &mut dyn Observer,
     ) -> Result<Vec<Embedding>, CascadeError> {
+        self.settle(prompts.len(), self.manifest.tokenizer.max_length, &[], observer).await?;
         self.encode_profiled(prompts, false, observer).await
+    }
+
+    /// Decides what stays loaded during a run.
+    async fn settle(
+        &mut self,
+        prompts: usize,
+        tokens: usize,
+        stages: &[StageSettings],
+        observer: &mut dyn Observer,
+    ) -> Result<(), CascadeError> {
+        let shape = |stage: &StageSettings| StageShape { rows: 1 + usize::from(stage.guided()), tokens };
+        let stages = stages.iter().map(|stage| (stage.index, shape(stage))).collect();
+        let wanted = Wanted { prompts, tokens, stages };
+        let (networks, files) = (self.networks.as_ref(), self.files.as_ref());
+        let residency = self.memory.decide(wanted, networks, files, &self.manifest, observer).await?;
+        self.loaded.settle(residency);
+        Ok(())
     }
 
     async fn encode_profiled(
@@ -91,10 +125,10 @@ impl Cascade {
         profile: bool,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Embedding>, CascadeError> {
-        let mut recovery = Recovery::default();
+        let mut rebuilt = false;
         loop {
             match self.encode_once(prompts, profile, observer).await {
-                Err(error) => self.recover(error, &mut recovery, None, "encoding the prompt").await?,
+                Err(error) => self.recover(error, &mut rebuilt, Part::Text, "encoding the prompt", observer).await?,
                 embeddings => return embeddings,
             }
         }
@@ -103,15 +137,15 @@ impl Cascade {
     /// Generates the pictures of a request, stage after stage.
     ///
     /// Finished stages are handed to the observer at once, so that an error or a cancellation later loses nothing. A
-    /// lost GPU is rebuilt once and the run goes on after the last finished stage; out of memory, what is not needed
-    /// at the moment is dropped and the stage tried once more.
+    /// lost GPU is rebuilt once and the run goes on after the last finished stage; out of memory, less stays loaded from
+    /// then on and the stage is tried again, until nothing is left to be dropped.
     ///
     /// # Errors
     /// [`CascadeError::Request`] before anything is loaded where a setting is out of range; later whatever loading,
     /// the device or the observer ([`CascadeError::Cancelled`]) ends the run with.
     pub async fn generate(&mut self, request: &Request, observer: &mut dyn Observer) -> Result<Output, CascadeError> {
         let stages = settings::resolve(request, &self.manifest)?;
-        if request.profile && !self.networks.can_profile() {
+        if request.profile && !self.networks.on_gpu() {
             let message = "a profile tells what GPU kernels take; on the CPU there are none to time".to_owned();
             observer.event(Event::Notice { message });
         }
@@ -138,7 +172,7 @@ impl Cascade {
         stages: &[StageSettings],
         observer: &mut dyn Observer,
     ) -> Result<Text, CascadeError> {
-        let guided = stages.iter().any(|stage| stage.rules.guidance != 1.0);
+        let guided = stages.iter().any(StageSettings::guided);
         let mut wanted = Vec::new();
         if request.embedding.is_none() {
             wanted.push(request.prompt.clone());
@@ -146,6 +180,9 @@ impl Cascade {
         if guided && request.negative_embedding.is_none() {
             wanted.push(request.negative_prompt.clone());
         }
+        let given = request.embedding.as_ref().or(request.negative_embedding.as_ref());
+        let tokens = given.map_or(self.manifest.tokenizer.max_length, |embedding| embedding.tokens);
+        self.settle(wanted.len(), tokens, stages, observer).await?;
         let mut encoded = match wanted.is_empty() {
             true => Vec::new(),
             false => self.encode_profiled(&wanted, request.profile, observer).await?,
@@ -177,23 +214,28 @@ impl Cascade {
             let message = format!("the prompt \"{start}…\" is longer than {length} tokens; its end is ignored");
             observer.event(Event::Notice { message });
         }
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            empty => {
-                let entry = self.manifest.text_encoder.as_ref();
-                let entry = entry.ok_or(CascadeError::Incomplete { part: "text encoder" })?;
-                let loading = Rc::new(Loading::default());
-                let work = self.networks.text_encoder(self.files.as_ref(), entry, &loading);
-                empty.insert(watch(work, TEXT_ENCODER, &loading, observer).await?)
-            }
-        };
+        let streamed = self.loaded.streams_text();
+        if self.loaded.encoder.is_none() {
+            self.loaded.make_room(Part::Text);
+            let loading = Rc::new(Loading::default());
+            let (files, entry) = (self.files.as_ref(), self.manifest.text_encoder_file()?);
+            let work = self.networks.text_encoder(files, entry, streamed, &loading);
+            let encoder = watch(work, TEXT_ENCODER, &loading, observer).await?;
+            self.loaded.encoder = Some(LoadedEncoder { encoder, loading });
+        }
+        let Some(LoadedEncoder { encoder, loading }) = &mut self.loaded.encoder else { return Ok(Vec::new()) };
         observer.event(Event::Encoding);
         observer.pause().await;
         if observer.cancelled() {
             return Err(CascadeError::Cancelled);
         }
         profile::start(encoder.profiler(), profile);
-        let embeddings = encoder.encode(&tokens).await;
+        let embeddings = if streamed {
+            loading.restart();
+            watch(encoder.encode(&tokens), TEXT_ENCODER, loading, observer).await
+        } else {
+            encoder.encode(&tokens).await
+        };
         profile::tell(encoder.profiler(), TEXT_ENCODER, None, observer);
         embeddings
     }
@@ -207,18 +249,15 @@ impl Cascade {
         low: &[LowPicture],
         observer: &mut dyn Observer,
     ) -> Result<Vec<Vec<f32>>, CascadeError> {
-        let prompt = Prompt {
-            positive: &text.positive,
-            negative: text.negative.as_ref().filter(|_| stage.rules.guidance != 1.0),
-        };
+        let prompt = Prompt { positive: &text.positive, negative: text.negative.as_ref().filter(|_| stage.guided()) };
         let job = Job { request, stage, prompt, low };
-        let mut recovery = Recovery::default();
+        let mut rebuilt = false;
         loop {
             match self.run_stage_once(&job, observer).await {
                 Err(error) => {
                     let during = format!("the {0}×{0} stage", stage.size);
                     let lost = error.is_device_lost();
-                    self.recover(error, &mut recovery, Some(stage.index), &during).await?;
+                    self.recover(error, &mut rebuilt, Part::Stage(stage.index), &during, observer).await?;
                     if lost {
                         observer.event(Event::Resumed { stage: stage.index, image_size: stage.size });
                     }
@@ -235,59 +274,50 @@ impl Cascade {
     ) -> Result<Vec<Vec<f32>>, CascadeError> {
         let shape = StageShape { rows: job.prompt.rows(), tokens: job.prompt.positive.tokens };
         let index = job.stage.index;
-        if self.stages.get(&index).is_none_or(|(built, _)| *built != shape) {
-            self.stages.remove(&index);
-            if self.manifest.total_bytes() > KEEP_ALL_BYTES {
-                self.unload();
-            }
+        if self.loaded.stages.get(&index).is_none_or(|(built, _)| *built != shape) {
+            self.loaded.make_room(Part::Stage(index));
             let Some(manifest) = self.manifest.stages.get(index) else {
                 return Err(CascadeError::request("stage", format!("the model has no stage {}", index + 1)));
             };
             let loading = Rc::new(Loading::default());
             let work = self.networks.stage(self.files.as_ref(), manifest, shape, &loading);
             let runner = watch(work, &job.stage.name, &loading, observer).await?;
-            self.stages.insert(index, (shape, runner));
+            self.loaded.stages.insert(index, (shape, runner));
         }
-        let Some((_, runner)) = self.stages.get_mut(&index) else { return Ok(Vec::new()) };
+        let Some((_, runner)) = self.loaded.stages.get_mut(&index) else { return Ok(Vec::new()) };
         profile::start(runner.profiler(), job.request.profile);
         let samples = sampling::run(runner.as_mut(), job, observer).await;
         profile::tell(runner.profiler(), &job.stage.name, Some(job.stage.size), observer);
         samples
     }
 
-    /// Makes a second try possible, or returns the error: a lost device is rebuilt, once; out of memory, everything
-    /// is dropped, once.
+    /// Makes another try possible, or returns the error: a lost device is rebuilt, once; out of memory, less stays
+    /// loaded, as long as that makes a difference.
     async fn recover(
         &mut self,
         error: CascadeError,
-        recovery: &mut Recovery,
-        stage: Option<usize>,
+        rebuilt: &mut bool,
+        part: Part,
         during: &str,
+        observer: &mut dyn Observer,
     ) -> Result<(), CascadeError> {
         if error.is_device_lost() {
             self.unload();
-            if std::mem::replace(&mut recovery.rebuilt, true) {
+            if std::mem::replace(rebuilt, true) {
                 return Err(CascadeError::DeviceLost { during: during.to_owned() });
             }
             return self.networks.rebuild().await;
         }
         if error.is_out_of_memory() {
-            let others = self.encoder.is_some() || self.stages.keys().any(|&loaded| Some(loaded) != stage);
-            self.unload();
-            if others && !std::mem::replace(&mut recovery.freed, true) {
+            if let Some(residency) = self.loaded.step_down(part) {
+                self.memory.step_down(residency, during, observer);
                 return Ok(());
             }
+            self.unload();
             return Err(CascadeError::OutOfMemory { part: during.to_owned(), reason: error.to_string() });
         }
         Err(error)
     }
-}
-
-/// What was already tried in this stage.
-#[derive(Default)]
-struct Recovery {
-    rebuilt: bool,
-    freed: bool,
 }
 
 /// The pictures of a request that starts at a later stage.

@@ -1,7 +1,7 @@
 //! Tests of the pipeline with scripted networks: order of events, recovery, cancellation, and what a setting changes.
 
 use super::mock::{Fault, large_cascade, tiny_cascade, tiny_model};
-use super::{Cascade, CascadeError, Event, Observer, Output, Request, Silent};
+use super::{Cascade, CascadeError, Event, Observer, Output, Request, Residency, Silent};
 use crate::diffusion::{Sampler, noise};
 use crate::gpu::Backend;
 use async_trait::async_trait;
@@ -17,6 +17,15 @@ struct Recorder {
 impl Recorder {
     fn steps(&self) -> usize {
         self.events.iter().filter(|event| matches!(event, Event::Step { .. })).count()
+    }
+
+    /// What was told to stay loaded, in order.
+    fn residencies(&self) -> Vec<Residency> {
+        let residency = |event: &Event| match event {
+            Event::Memory(decision) => Some(decision.residency),
+            _ => None,
+        };
+        self.events.iter().filter_map(residency).collect()
     }
 
     /// The kinds of events in order, without repetitions.
@@ -148,24 +157,97 @@ fn a_device_lost_twice_is_an_error_that_says_where() {
     block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
 }
 
+const TEXT: &str = "text encoder";
+const STREAMED: &str = "streamed text encoder";
+const BASE: &str = "base rows 2";
+const SUPER_RES: &str = "super_res_1 rows 1";
+
 #[test]
-fn out_of_memory_drops_the_rest_and_then_says_what_to_do() {
+fn out_of_memory_keeps_less_and_less_and_then_says_what_to_do() {
     let (mut cascade, script) = tiny_cascade();
-    script.borrow_mut().faults = [(1, 0, Fault::OutOfMemory)].into();
-    assert_eq!(block_on(cascade.generate(&prompt(), &mut Silent)).unwrap(), generate(&prompt()));
-    script.borrow_mut().faults = [(1, 2, Fault::OutOfMemory), (1, 0, Fault::OutOfMemory)].into();
+    let out = Fault::OutOfMemory;
+    script.borrow_mut().faults = [(1, 1, out), (1, 0, out)].into();
+    let mut recorder = Recorder::default();
+    assert_eq!(block_on(cascade.generate(&prompt(), &mut recorder)).unwrap(), generate(&prompt()));
+    // The text encoder goes first, then the other stage.
+    assert_eq!(recorder.residencies(), [Residency::DropTextEncoder, Residency::OneAtATime]);
+    assert_eq!(script.borrow().log, [TEXT, BASE, SUPER_RES, SUPER_RES, SUPER_RES]);
+    // What did not fit once is not tried again.
+    block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
+    assert_eq!(script.borrow().log[5..], [TEXT, BASE, SUPER_RES]);
+    // Alone on the device there is nothing left to drop.
+    script.borrow_mut().faults = [(1, 0, out)].into();
     let error = block_on(cascade.generate(&prompt(), &mut Silent)).unwrap_err();
     assert!(matches!(error, CascadeError::OutOfMemory { .. }));
-    assert!(error.to_string().contains("use the CPU"), "{error}");
+    assert!(error.to_string().contains("the 16×16 stage") && error.to_string().contains("use the CPU"), "{error}");
 }
 
 #[test]
-fn a_large_model_keeps_only_the_part_that_runs() {
+fn a_text_encoder_that_does_not_fit_runs_layer_by_layer() {
+    let (mut cascade, script) = tiny_cascade();
+    script.borrow_mut().text_faults = [Fault::OutOfMemory].into();
+    let mut recorder = Recorder::default();
+    assert_eq!(block_on(cascade.generate(&prompt(), &mut recorder)).unwrap(), generate(&prompt()));
+    assert_eq!(recorder.residencies(), [Residency::StreamTextEncoder]);
+    assert_eq!(script.borrow().log, [TEXT, STREAMED, BASE, SUPER_RES]);
+    script.borrow_mut().text_faults = [Fault::OutOfMemory].into();
+    let error = block_on(cascade.generate(&prompt(), &mut Silent)).unwrap_err();
+    assert!(error.to_string().contains("encoding the prompt"), "{error}");
+}
+
+#[test]
+fn stages_make_room_for_a_text_encoder_that_does_not_fit_beside_them() {
+    let (mut cascade, script) = tiny_cascade();
+    let given = Request {
+        embedding: block_on(cascade.encode(&["a red house".to_owned()], &mut Silent)).unwrap().pop(),
+        guidance: [(8, 1.0)].into(),
+        prompt: String::new(),
+        ..prompt()
+    };
+    cascade.unload();
+    block_on(cascade.generate(&given, &mut Silent)).unwrap();
+    script.borrow_mut().text_faults = [Fault::OutOfMemory].into();
+    let mut recorder = Recorder::default();
+    block_on(cascade.generate(&prompt(), &mut recorder)).unwrap();
+    assert_eq!(recorder.residencies(), [Residency::DropTextEncoder]);
+    assert_eq!(script.borrow().log[3..], [TEXT, TEXT, BASE, SUPER_RES]);
+}
+
+#[test]
+fn the_budget_decides_what_stays() {
+    let once = [TEXT, BASE, SUPER_RES];
+    // The files' sizes: 5 GiB of text encoder, and stages of 100 bytes.
+    let (text, base, super_res) = (5u64 << 30, 100, 100);
+    let runs = |budget: Option<u64>| {
+        let (mut cascade, script) = large_cascade();
+        cascade.set_gpu_memory(budget);
+        let mut recorder = Recorder::default();
+        for _ in 0..2 {
+            block_on(cascade.generate(&prompt(), &mut recorder))?;
+        }
+        let log = script.borrow().log.clone();
+        Ok::<_, CascadeError>((recorder.residencies(), log))
+    };
+    let everything = text + base + super_res;
+    assert_eq!(runs(Some(everything)).unwrap(), (vec![Residency::KeepAll], once.map(str::to_owned).to_vec()));
+    let twice = |text: &str| [text, BASE, SUPER_RES].repeat(2).iter().map(|&part| part.to_owned()).collect::<Vec<_>>();
+    assert_eq!(runs(Some(everything - 1)).unwrap(), (vec![Residency::DropTextEncoder], twice(TEXT)));
+    assert_eq!(runs(Some(text - 1)).unwrap(), (vec![Residency::StreamTextEncoder], twice(STREAMED)));
+    // Without a budget, 4 GiB are assumed.
+    assert_eq!(runs(None).unwrap(), (vec![Residency::StreamTextEncoder], twice(STREAMED)));
+    let error = runs(Some(1 << 20)).unwrap_err();
+    assert!(matches!(error, CascadeError::GpuMemory { .. }));
+    assert!(error.to_string().contains("512.0 MiB are needed at the least"), "{error}");
+}
+
+#[test]
+fn another_budget_counts_from_the_next_run_on() {
     let (mut cascade, script) = large_cascade();
+    cascade.set_gpu_memory(Some(u64::MAX));
     block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
+    cascade.set_gpu_memory(Some(1 << 30));
     block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
-    let once = ["text encoder", "base rows 2", "super_res_1 rows 1"];
-    assert_eq!(script.borrow().log, [once, once].concat());
+    assert_eq!(script.borrow().log, [TEXT, BASE, SUPER_RES, STREAMED, BASE, SUPER_RES]);
 }
 
 #[test]

@@ -27,6 +27,13 @@ pub(super) struct StageSettings {
     pub low: Option<(Filter, u32)>,
 }
 
+impl StageSettings {
+    /// The network runs two rows, with and without the prompt.
+    pub(super) fn guided(&self) -> bool {
+        self.rules.guidance != 1.0
+    }
+}
+
 /// The stages of a run in order.
 ///
 /// # Errors

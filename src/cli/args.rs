@@ -1,8 +1,10 @@
 //! The command line, as clap reads it.
 
+use super::lora::LoraOption;
 use super::per_stage::{GuidanceOption, LevelOption, SamplerOption, StepsOption, ThresholdOption};
 use crate::convert::Quantization;
 use crate::weights::BlockFormat;
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -53,6 +55,10 @@ pub struct Setup {
     pub model: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     pub device: DeviceChoice,
+    /// GPU memory that may be used, such as 6GiB or 800MiB: decides how much of the model stays loaded at a time
+    /// [default: a small model stays as a whole, of a larger one as much as fits 4GiB].
+    #[arg(long, value_name = "SIZE")]
+    pub gpu_memory: Option<ByteSize>,
     /// CPU threads [default: all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -94,6 +100,10 @@ pub struct Generate {
     /// Noise level of the conditioning augmentation: 256=50.
     #[arg(long, value_name = "LEVEL")]
     pub aug_level: Option<LevelOption>,
+    /// Low-rank adapters of a U-Net's attention as diffusers saves them (safetensors), with a scale behind a colon; they are
+    /// merged into the stage that they fit. May be given several times.
+    #[arg(long, value_name = "FILE[:SCALE]")]
+    pub lora: Vec<LoraOption>,
     /// Pictures of this prompt [default: 1].
     #[arg(long, value_name = "N")]
     pub count: Option<u32>,

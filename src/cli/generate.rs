@@ -3,6 +3,7 @@
 use super::args::Generate;
 use super::batch::{self, Line};
 use super::exit::Failure;
+use super::lora;
 use super::model::{self, Opened};
 use super::progress::Progress;
 use super::save::{Saver, Target};
@@ -27,6 +28,7 @@ pub(super) fn run(options: &Generate, json: bool) -> Result<(), Failure> {
     // Everything that can fail cheaply fails before the model is opened.
     targets.iter().try_for_each(Target::check_writable)?;
     let Opened { mut cascade, device } = model::open(&options.setup, json)?;
+    lora::apply(&mut cascade, &options.lora)?;
     let manifest = cascade.manifest().clone();
     let mut jobs = Vec::new();
     for (line, target) in lines.iter().zip(targets) {

@@ -93,6 +93,7 @@ impl Report {
             let mut weights = Weights::open(files.open(&entry.file).await?).await?;
             weights.expect(entry.size, &entry.sha256);
             weights.stream(&mut |_| Ok(())).await?;
+            crate::cascade::check_pieces(files, entry).await?;
             Ok::<_, CascadeError>(weights)
         };
         match block_on(check) {

@@ -10,6 +10,7 @@ mod generate;
 mod inspect;
 mod inspect_model;
 mod interrupt;
+mod lora;
 mod model;
 mod per_stage;
 mod progress;

@@ -58,7 +58,8 @@ pub(super) fn open(setup: &Setup, quiet: bool) -> Result<Opened, Failure> {
         eprintln!("Device: {device}");
     }
     interrupt::listen()?;
-    let cascade = block_on(Cascade::open(Box::new(Directory::new(path)), backend))?;
+    let mut cascade = block_on(Cascade::open(Box::new(Directory::new(path)), backend))?;
+    cascade.set_gpu_memory(setup.gpu_memory.map(|size| size.as_u64()));
     Ok(Opened { cascade, device })
 }
 

@@ -71,6 +71,7 @@ impl<'a> Progress<'a> {
                 self.bar.set_position(u64::from(*image) * *steps as u64 + *step as u64)
             }
             Event::StageFinished { .. } => self.bar.finish(),
+            Event::Memory(decision) => self.say(&decision.to_string()),
             Event::Notice { message } => self.say(&format!("Note: {message}")),
             Event::Profile(profile) => self.say(&profile.to_string()),
             Event::Resumed { image_size, .. } => {

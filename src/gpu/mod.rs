@@ -20,4 +20,4 @@ pub use backend::Backend;
 pub use device::{Adapter, Counters, Device, DeviceKind, DeviceOptions};
 pub use error::GpuError;
 pub use hardware::Hardware;
-pub use weights::GpuWeights;
+pub use weights::{GpuWeights, StreamedWeights};

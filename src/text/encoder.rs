@@ -1,6 +1,6 @@
 //! From tokens to embeddings, on either executor.
 
-use super::t5::GpuEncoder;
+use super::t5::{GpuEncoder, StreamedEncoder};
 use super::{Embedding, T5Config, T5Encoder, TextError, Tokenized};
 use crate::gpu::{Backend, plan::Profiler};
 use crate::weights::Weights;
@@ -13,6 +13,7 @@ pub struct TextEncoder {
 
 enum Executor {
     Burn(Box<T5Encoder>, Device),
+    Blocks(Box<StreamedEncoder>),
     Gpu(Box<GpuEncoder>),
 }
 
@@ -34,10 +35,25 @@ impl TextEncoder {
         Ok(Self { executor })
     }
 
+    /// The same with the same results, but the weights stay in the file and are read layer by layer whenever prompts
+    /// are encoded: memory is needed for one layer on the CPU, for two on a GPU. Checks the whole file at once where
+    /// [`Weights::expect`] was told what to expect.
+    ///
+    /// # Errors
+    /// As [`TextEncoder::load`].
+    pub async fn streamed(weights: Weights, backend: &Backend) -> Result<Self, TextError> {
+        let executor = match backend {
+            Backend::Cpu => Executor::Blocks(Box::new(StreamedEncoder::load(weights, Device::flex()).await?)),
+            Backend::Gpu(device) => Executor::Gpu(Box::new(GpuEncoder::streamed(weights, device).await?)),
+        };
+        Ok(Self { executor })
+    }
+
     /// The network's sizes.
     pub fn config(&self) -> &T5Config {
         match &self.executor {
             Executor::Burn(model, _) => model.config(),
+            Executor::Blocks(encoder) => encoder.config(),
             Executor::Gpu(encoder) => encoder.config(),
         }
     }
@@ -45,7 +61,7 @@ impl TextEncoder {
     /// What can time the network; none on the CPU.
     pub fn profiler(&mut self) -> Option<&mut Profiler> {
         match &mut self.executor {
-            Executor::Burn(..) => None,
+            Executor::Burn(..) | Executor::Blocks(_) => None,
             Executor::Gpu(encoder) => Some(encoder.profiler()),
         }
     }
@@ -62,7 +78,8 @@ impl TextEncoder {
         let ids: Vec<u32> = prompts.iter().flat_map(|prompt| prompt.ids.iter().copied()).collect();
         let mask: Vec<u32> = prompts.iter().flat_map(|prompt| prompt.mask.iter().copied()).collect();
         let values = match &mut self.executor {
-            Executor::Burn(model, device) => run(model, device, &ids, &mask, tokens).await?,
+            Executor::Burn(model, device) => values_of(run(model, device, &ids, &mask, tokens)).await?,
+            Executor::Blocks(encoder) => values_of(encoder.forward(&ids, &mask, tokens).await?).await?,
             Executor::Gpu(encoder) => encoder.forward(&ids, &mask, tokens).await?,
         };
         let one = |(prompt, values): (&Tokenized, &[f32])| Embedding {
@@ -76,20 +93,18 @@ impl TextEncoder {
     }
 }
 
-async fn run(
-    model: &T5Encoder,
-    device: &Device,
-    ids: &[u32],
-    mask: &[u32],
-    tokens: usize,
-) -> Result<Vec<f32>, TextError> {
+fn run(model: &T5Encoder, device: &Device, ids: &[u32], mask: &[u32], tokens: usize) -> Tensor<3> {
     let shape = [ids.len() / tokens, tokens];
     let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
     let mask: Vec<f32> = mask.iter().map(|&m| m as f32).collect();
     let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), device);
     let mask = Tensor::<2>::from_data(TensorData::new(mask, shape), device);
+    model.forward(ids, mask)
+}
+
+async fn values_of(output: Tensor<3>) -> Result<Vec<f32>, TextError> {
     let failed = |reason: String| TextError::Execution { reason };
-    let output = model.forward(ids, mask).into_data_async().await.map_err(|error| failed(error.to_string()))?;
+    let output = output.into_data_async().await.map_err(|error| failed(error.to_string()))?;
     output.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))
 }
 

@@ -11,6 +11,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
+/// Reads and checks a manifest and returns what the page needs of it, as [`Engine::model`] does.
+///
+/// # Errors
+/// `{ kind: "files", message }` for whatever is no manifest in order.
+#[wasm_bindgen(js_name = readManifest)]
+pub fn read_manifest(bytes: &[u8]) -> Result<JsValue, JsValue> {
+    let manifest = Manifest::from_json(bytes).map_err(|error| error::to_js(&error, false))?;
+    Ok(serde_wasm_bindgen::to_value(&ModelCard::from(&manifest))?)
+}
+
 /// A model that is ready to generate. Networks are loaded when they are first needed.
 #[wasm_bindgen]
 pub struct Engine {
@@ -23,13 +33,18 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens the model of `files` on `device`: "auto", "gpu", "gpu-half" or "cpu".
+    /// Opens the model of `files` on `device`: "auto", "gpu", "gpu-half" or "cpu". `gpu_memory` is how many bytes of GPU
+    /// memory may be used; see [`Cascade::set_gpu_memory`] for what happens where it is left out.
     ///
     /// # Errors
     /// `{ kind: "cancelled" | "files" | "other", message }`, as all methods throw.
-    pub async fn open(files: JsFiles, device: String) -> Result<Engine, JsValue> {
+    pub async fn open(files: JsFiles, device: String, gpu_memory: Option<f64>) -> Result<Engine, JsValue> {
+        if let Some(bytes) = gpu_memory.filter(|bytes| !(bytes.is_finite() && *bytes >= 0.0)) {
+            return Err(error::other(format!("gpu_memory: must be a number of bytes, got {bytes}")));
+        }
         let (backend, device) = device::choose(&device).await?;
-        let cascade = Cascade::open(Box::new(files), backend).await.map_err(|error| error::to_js(&error, false))?;
+        let mut cascade = Cascade::open(Box::new(files), backend).await.map_err(|error| error::to_js(&error, false))?;
+        cascade.set_gpu_memory(gpu_memory.map(|bytes| bytes as u64));
         let manifest = cascade.manifest().clone();
         Ok(Self { cascade: RefCell::new(Some(cascade)), manifest, device, cancelled: Rc::default() })
     }

@@ -13,8 +13,8 @@ mod observer;
 
 #[cfg(feature = "bench")]
 pub use bench::{Bench, BenchPlan};
-pub use engine::Engine;
-pub use files::JsFiles;
+pub use engine::{Engine, read_manifest};
+pub use files::{JsFile, JsFiles, verify_file};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -1,6 +1,6 @@
 //! What the page shows of the manifest.
 
-use crate::cascade::Manifest;
+use crate::cascade::{Manifest, manifest::FileEntry};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -11,9 +11,24 @@ pub(super) struct ModelCard<'a> {
     license: &'a str,
     examples: &'a [String],
     /// All files but the manifest, in the order in which they are needed, and their bytes together.
-    files: Vec<&'a str>,
+    files: Vec<FileCard<'a>>,
     bytes: u64,
     stages: Vec<StageCard<'a>>,
+}
+
+#[derive(Serialize)]
+struct FileCard<'a> {
+    file: &'a str,
+    size: u64,
+    sha256: &'a str,
+    /// The SHA-256 of each piece; empty where only that of the whole file is known.
+    pieces: &'a [String],
+}
+
+impl<'a> From<&'a FileEntry> for FileCard<'a> {
+    fn from(entry: &'a FileEntry) -> Self {
+        Self { file: &entry.file, size: entry.size, sha256: &entry.sha256, pieces: entry.piece_hashes() }
+    }
 }
 
 #[derive(Serialize)]
@@ -40,7 +55,7 @@ impl<'a> From<&'a Manifest> for ModelCard<'a> {
             version: &manifest.version,
             license: &manifest.license,
             examples: &manifest.examples,
-            files: manifest.files().map(|file| file.file.as_str()).collect(),
+            files: manifest.files().map(FileCard::from).collect(),
             bytes: manifest.total_bytes(),
             stages: stages.collect(),
         }

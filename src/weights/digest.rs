@@ -4,6 +4,16 @@ use super::header::MAX_PIECE;
 use super::{Source, WeightsError};
 use sha2::{Digest as _, Sha256};
 
+/// Reads a file, of whatever kind, and compares its size and its SHA-256 (in lower-case hexadecimal).
+///
+/// # Errors
+/// [`WeightsError::Truncated`], [`WeightsError::WrongSize`], [`WeightsError::WrongHash`], and what the source reports.
+pub async fn verify(source: &mut dyn Source, size: u64, sha256: &str) -> Result<(), WeightsError> {
+    let mut digest = Digest::begin(source.name(), source.len(), size)?;
+    digest.skip_to(size, source).await?;
+    digest.finish(source.name(), sha256)
+}
+
 /// Hashes a file whose tensors are handed over in order; the bytes in between are read here.
 pub(super) struct Digest {
     sha: Sha256,

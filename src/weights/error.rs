@@ -26,6 +26,8 @@ pub enum WeightsError {
     Shape { tensor: String, expected: Vec<usize>, actual: Vec<usize> },
     #[error("tensor {tensor} is stored as {format}, which is not supported here")]
     UnsupportedFormat { tensor: String, format: String },
+    #[error("cannot use the adapter {name}: {reason}")]
+    Adapter { name: String, reason: String },
     #[error("cancelled while loading")]
     Cancelled,
 }

@@ -4,6 +4,7 @@
 //! blocking calls. In a browser a model comes over an asynchronous source and must never stand in one buffer, so tensors
 //! are streamed in pieces of at most 16 MiB that end on whole rows, and the file is hashed on the way.
 
+use super::adapter::{Adapter, Merged};
 use super::digest::Digest;
 use super::header::{self, MAX_HEADER, MAX_PIECE, ParseError};
 use super::{Metadata, Piece, Source, TensorInfo, WeightsError};
@@ -19,6 +20,8 @@ pub struct Weights {
     tensors: Vec<TensorInfo>,
     by_name: HashMap<String, usize>,
     expected: Option<Expected>,
+    /// Tensors to which adapters are added, by index.
+    merged: HashMap<usize, Merged>,
 }
 
 struct Expected {
@@ -46,7 +49,8 @@ impl Weights {
             }
         };
         let by_name = header.tensors.iter().enumerate().map(|(i, t)| (t.name.clone(), i)).collect();
-        Ok(Self { source, metadata: header.metadata, tensors: header.tensors, by_name, expected: None })
+        let (metadata, tensors) = (header.metadata, header.tensors);
+        Ok(Self { source, metadata, tensors, by_name, expected: None, merged: HashMap::new() })
     }
 
     /// The file's name, for messages.
@@ -74,6 +78,27 @@ impl Weights {
         self.by_name.get(name).map(|&index| &self.tensors[index])
     }
 
+    /// Adds an adapter to the matrices that it adapts. From now on they are handed out with it, in F16 or F32.
+    ///
+    /// # Errors
+    /// [`WeightsError::Adapter`] where it does not fit this network.
+    pub fn merge(&mut self, adapter: &Adapter) -> Result<(), WeightsError> {
+        adapter.fits(self)?;
+        for (name, layer, factor) in adapter.layers() {
+            let Some(&index) = self.by_name.get(name) else { continue };
+            let tensor = &mut self.tensors[index];
+            let merged = self.merged.entry(index).or_insert_with(|| Merged::new(tensor.clone()));
+            merged.add(layer, factor);
+            tensor.format = merged.format();
+        }
+        Ok(())
+    }
+
+    /// How the tensor stands in the file.
+    fn stored(&self, index: usize) -> &TensorInfo {
+        self.merged.get(&index).map_or(&self.tensors[index], |merged| &merged.stored)
+    }
+
     /// Refuses a file of another kind than `expected` (`general.architecture`).
     ///
     /// # Errors
@@ -87,10 +112,22 @@ impl Weights {
         Err(WeightsError::WrongArchitecture { name: self.name().to_owned(), expected, actual })
     }
 
-    /// What the file must be: the next [`stream`](Self::stream) then reads the whole file and fails where its size or
-    /// SHA-256 (in hexadecimal) is another.
+    /// What the file must be: the next [`stream`](Self::stream) or [`verify`](Self::verify) then reads the whole file
+    /// and fails where its size or SHA-256 (in hexadecimal) is another.
     pub fn expect(&mut self, size: u64, sha256: &str) {
         self.expected = Some(Expected { size, sha256: sha256.to_ascii_lowercase() });
+    }
+
+    /// Reads the whole file where [`expect`](Self::expect) was told what it must be: what is read later, in whatever
+    /// order, was checked then. A file is checked once.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    pub async fn verify(&mut self) -> Result<(), WeightsError> {
+        match self.expected {
+            Some(_) => self.stream_where(&|_| false, &mut |_| Ok(())).await,
+            None => Ok(()),
+        }
     }
 
     /// Hands over every tensor in file order, in pieces of at most 16 MiB on whole rows.
@@ -120,7 +157,9 @@ impl Weights {
             Some(expected) => Some(Digest::begin(self.source.name(), self.source.len(), expected.size)?),
             None => None,
         };
-        for tensor in &self.tensors {
+        for (index, tensor) in self.tensors.iter().enumerate() {
+            let merged = self.merged.get(&index);
+            let stored = merged.map_or(tensor, |merged| &merged.stored);
             let wanted = wanted(&tensor.name);
             if !wanted && digest.is_none() {
                 continue;
@@ -128,15 +167,18 @@ impl Weights {
             if let Some(digest) = &mut digest {
                 digest.skip_to(tensor.offset, self.source.as_mut()).await?;
             }
-            let rows_at_once = (MAX_PIECE / tensor.row_bytes()).max(1);
+            let rows_at_once = (MAX_PIECE / stored.row_bytes().max(tensor.row_bytes())).max(1);
             for first_row in (0..tensor.rows()).step_by(rows_at_once) {
                 let rows = rows_at_once.min(tensor.rows() - first_row);
-                let offset = tensor.offset + first_row as u64 * tensor.row_bytes() as u64;
-                let bytes = self.source.read(offset, rows * tensor.row_bytes()).await?;
+                let offset = tensor.offset + first_row as u64 * stored.row_bytes() as u64;
+                let mut bytes = self.source.read(offset, rows * stored.row_bytes()).await?;
                 if let Some(digest) = &mut digest {
                     digest.update(&bytes);
                 }
                 if wanted {
+                    if let Some(merged) = merged {
+                        bytes = merged.rows(first_row, &bytes)?;
+                    }
                     visit(Piece { tensor, first_row, rows, bytes: &bytes })?;
                 }
             }
@@ -144,6 +186,7 @@ impl Weights {
         if let (Some(mut digest), Some(expected)) = (digest, &self.expected) {
             digest.skip_to(self.source.len(), self.source.as_mut()).await?;
             digest.finish(self.source.name(), &expected.sha256)?;
+            self.expected = None;
         }
         Ok(())
     }
@@ -157,16 +200,19 @@ impl Weights {
         let Some(&index) = self.by_name.get(name) else {
             return Err(self.missing(name));
         };
-        let tensor = &self.tensors[index];
+        let tensor = self.stored(index).clone();
         let mut values = Vec::new();
         for &row in rows {
             if row as usize >= tensor.rows() {
                 let expected = vec![row as usize + 1, tensor.columns()];
-                return Err(WeightsError::Shape { tensor: name.to_owned(), expected, actual: tensor.shape.clone() });
+                return Err(WeightsError::Shape { tensor: name.to_owned(), expected, actual: tensor.shape });
             }
             let offset = tensor.offset + u64::from(row) * tensor.row_bytes() as u64;
-            let bytes = self.source.read(offset, tensor.row_bytes()).await?;
-            tensor.format.dequantise(&bytes, &mut values).map_err(|error| error.of(name))?;
+            let mut bytes = self.source.read(offset, tensor.row_bytes()).await?;
+            if let Some(merged) = self.merged.get(&index) {
+                bytes = merged.rows(row as usize, &bytes)?;
+            }
+            self.tensors[index].format.dequantise(&bytes, &mut values).map_err(|error| error.of(name))?;
         }
         Ok(values)
     }

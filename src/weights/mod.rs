@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows any network. A file is a [`Weights`]: its metadata, its tensors, and a [`Source`] of bytes.
 
+mod adapter;
 mod blocks;
 mod digest;
 mod error;
@@ -14,13 +15,16 @@ mod index;
 mod load;
 mod memory_source;
 mod metadata;
+mod pieces;
 mod source;
 mod tensor;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use adapter::Adapter;
 pub(crate) use blocks::{AffineBlock, ScaledBlock, SignedBlock};
+pub use digest::verify;
 pub use error::{FormatError, WeightsError};
 pub use file::Weights;
 #[cfg(not(target_arch = "wasm32"))]
@@ -30,6 +34,7 @@ pub use index::WeightIndex;
 pub use load::{WantedTensor, load_module, wanted_tensors};
 pub use memory_source::MemorySource;
 pub use metadata::{Array, Metadata, Value};
+pub use pieces::{CheckedSource, PieceHashes};
 pub use source::Source;
 pub use tensor::{Piece, TensorInfo};
 pub use writer::{GgufBody, GgufWriter};

@@ -13,6 +13,8 @@ import torch
 from diffusers import DDPMScheduler, IFPipeline, IFSuperResolutionPipeline, UNet2DConditionModel
 from diffusers.pipelines.deepfloyd_if import fast27_timesteps, pipeline_if, pipeline_if_superresolution
 from diffusers.schedulers import scheduling_ddpm
+from diffusers.training_utils import _collate_lora_metadata
+from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
@@ -79,10 +81,25 @@ def sample(first, second, guidance, steps, **options):
     return low[0], high[0]
 
 
+def adapt(pipeline):
+    """Random adapters of all attention layers of stage I, as diffusers' training script for LoRA saves them."""
+    net = UNet2DConditionModel(**FIRST)
+    targets = ["to_q", "to_k", "to_v", "to_out.0", "add_k_proj", "add_v_proj"]
+    net.add_adapter(LoraConfig(r=4, lora_alpha=6, init_lora_weights="gaussian", target_modules=targets))
+    layers = get_peft_model_state_dict(net)
+    for value in layers.values():
+        torch.nn.init.normal_(value, std=0.15)
+    pipeline.save_lora_weights(
+        OUT, unet_lora_layers=layers, weight_name="lora.safetensors", unet_lora_adapter_metadata=_collate_lora_metadata({"unet": net})["unet_lora_adapter_metadata"],
+    )  # fmt: skip
+    return layers
+
+
 @torch.no_grad()
 def main():
     torch.manual_seed(0)
     shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir()
     tokenizer = T5Tokenizer.from_pretrained(FIXTURES / "vocabulary")
     config = T5Config(vocab_size=len(tokenizer), d_model=32, d_ff=64, d_kv=8, num_heads=2, num_layers=2, feed_forward_proj="gated-gelu")
     encoder = T5EncoderModel(config).half().float().eval()
@@ -102,6 +119,15 @@ def main():
         low, high = sample(first, second, guidance, steps, **options)
         print(name, low.abs().mean().item(), low.std().item(), high.std().item())
         expected |= {f"{name}.16": low.contiguous(), f"{name}.32": high.contiguous()}
+    adapters = adapt(first)
+    for scale in (1.0, 0.5):
+        first.load_lora_weights(OUT / "lora.safetensors")
+        first.fuse_lora(lora_scale=scale)
+        low, _ = sample(first, second, (2.0, 1.0), 5)
+        expected[f"lora-{scale}.16"] = low.contiguous()
+        first.unfuse_lora()
+        first.unload_lora_weights()
+    print("lora", [(low - expected["grid.16"]).abs().mean().item() for low in [expected["lora-1.0.16"], expected["lora-0.5.16"]]], len(adapters))
     for pipeline, folder in [(first, "IF-I"), (second, "IF-II")]:
         for part in (pipeline.unet, pipeline.text_encoder):
             part.half()

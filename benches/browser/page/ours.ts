@@ -28,9 +28,13 @@ interface BenchPlan {
   free(): void;
 }
 
+interface File {
+  size: number;
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 interface Files {
-  size(file: string): Promise<number>;
-  read(file: string, offset: number, length: number): Promise<Uint8Array>;
+  open(file: string): Promise<File>;
 }
 
 /** Pictures are the tensors of four dimensions, but for an attention's bias, which lies as it is. */
@@ -46,7 +50,7 @@ export class Ours implements Engine {
 
   async load(given: Case, folder: string, values: Values): Promise<Runner> {
     this.opened ??= open();
-    const plan = await (await this.opened).load(JSON.stringify(given.row), await files(`${folder}/weights.gguf`));
+    const plan = await (await this.opened).load(JSON.stringify(given.row), files(`${folder}/`));
     for (const [name, value] of values) {
       // Ids are for engines that look embeddings up themselves.
       if (name === OUTPUT || name === "ids") continue;
@@ -80,17 +84,7 @@ async function open(): Promise<Bench> {
 /** Milliseconds of a first and of a second picture of storybook's first stage, with this many steps. */
 export async function cascade(steps: number): Promise<[string, number][]> {
   const { Engine } = await wasm();
-  const opened = new Map<string, Promise<Files>>();
-  const file = (name: string) => {
-    const known = opened.get(name) ?? files(`/storybook/${name}`);
-    opened.set(name, known);
-    return known;
-  };
-  const model = {
-    size: async (name: string) => (await file(name)).size(name),
-    read: async (name: string, offset: number, length: number) => (await file(name)).read(name, offset, length),
-  };
-  const engine = await Engine.open(model, "gpu");
+  const engine = await Engine.open(files("/storybook/"), "gpu");
   const request = { prompt: "a red house on a hill at night", seed: 7, steps: { 64: steps }, stop_at_stage: 1 };
   const taken: [string, number][] = [];
   for (const picture of ["first picture", "second picture"]) {
@@ -105,11 +99,19 @@ export async function cascade(steps: number): Promise<[string, number][]> {
   return taken;
 }
 
-/** A file in memory that is read in pieces, so that WASM never holds all of it. */
-async function files(url: string): Promise<Files> {
-  const file = await bytes(url);
+/** Files in memory that are read in pieces, so that WASM never holds all of one. Each is fetched once. */
+function files(folder: string): Files {
+  const opened = new Map<string, Promise<File>>();
   return {
-    size: async () => file.length,
-    read: async (_, offset, length) => file.subarray(offset, offset + length),
+    open: (name) => {
+      const known = opened.get(name) ?? file(folder + name);
+      opened.set(name, known);
+      return known;
+    },
   };
+}
+
+async function file(url: string): Promise<File> {
+  const whole = await bytes(url);
+  return { size: whole.length, read: async (offset, length) => whole.subarray(offset, offset + length) };
 }

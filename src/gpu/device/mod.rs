@@ -169,9 +169,9 @@ impl Device {
         self.queue.write_buffer(buffer.wgpu(), offset, bytes);
     }
 
-    pub(crate) fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) {
+    pub(crate) fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) -> wgpu::SubmissionIndex {
         self.shared.submits.fetch_add(1, Ordering::Relaxed);
-        self.queue.submit(commands);
+        self.queue.submit(commands)
     }
 
     pub(crate) fn create_bind_group(&self, descriptor: &wgpu::BindGroupDescriptor<'_>) -> wgpu::BindGroup {

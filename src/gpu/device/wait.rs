@@ -43,17 +43,37 @@ impl<T> Future for Delivery<T> {
     }
 }
 
+/// The last of the work that was submitted up to some moment.
+#[derive(Debug)]
+pub(crate) struct Milestone {
+    submission: Option<wgpu::SubmissionIndex>,
+    done: Delivery<()>,
+}
+
 impl Device {
     /// Waits until everything submitted so far is done.
     ///
     /// # Errors
     /// The device is lost, or earlier work was rejected.
     pub async fn finished(&self) -> Result<(), GpuError> {
-        self.check()?;
+        self.reached(self.milestone(None)).await
+    }
+
+    /// What was submitted so far, of which `submission` is the last (none: whatever it is when it is waited for).
+    pub(crate) fn milestone(&self, submission: Option<wgpu::SubmissionIndex>) -> Milestone {
         let (done, deliver) = Delivery::new();
         self.queue.on_submitted_work_done(move || deliver(()));
-        self.poll()?;
-        done.await;
+        Milestone { submission, done }
+    }
+
+    /// Waits until the GPU is that far. Work that was submitted since may still run.
+    ///
+    /// # Errors
+    /// The device is lost, or earlier work was rejected.
+    pub(crate) async fn reached(&self, milestone: Milestone) -> Result<(), GpuError> {
+        self.check()?;
+        self.poll(milestone.submission)?;
+        milestone.done.await;
         self.check()
     }
 
@@ -64,7 +84,7 @@ impl Device {
         let (mapped, deliver) = Delivery::new();
         let slice = buffer.wgpu().slice(..bytes);
         slice.map_async(wgpu::MapMode::Read, deliver);
-        self.poll()?;
+        self.poll(None)?;
         if let Err(error) = mapped.await {
             // The buffer is ours and was free: nothing but a loss aborts this, though its own message may come later.
             self.check()?;
@@ -84,8 +104,8 @@ impl Device {
 
     /// Natively, callbacks run only while the device is polled; a browser calls them by itself.
     #[cfg(not(target_arch = "wasm32"))]
-    fn poll(&self) -> Result<(), GpuError> {
-        let wait = || self.device.poll(wgpu::PollType::wait_indefinitely());
+    fn poll(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
+        let wait = || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
         // wgpu panics where the driver reports a lost device during the wait.
         let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(wait));
         let reason = match waited {
@@ -100,7 +120,7 @@ impl Device {
 
     #[cfg(target_arch = "wasm32")]
     #[expect(clippy::unnecessary_wraps, reason = "the same signature as natively")]
-    const fn poll(&self) -> Result<(), GpuError> {
+    fn poll(&self, _submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
         Ok(())
     }
 
@@ -108,8 +128,8 @@ impl Device {
     pub(crate) fn flush_writes(&self) -> Result<(), GpuError> {
         #[cfg(not(target_arch = "wasm32"))]
         {
-            self.submit([]);
-            self.poll()?;
+            let last = self.submit([]);
+            self.poll(Some(last))?;
         }
         Ok(())
     }

@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 /// The phase of operations that are recorded before any phase is named.
 const FIRST_PHASE: &str = "step";
 
-/// A dispatch and the phase that it belongs to.
+/// A dispatch, and the phase and section that it belongs to.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     pub phase: usize,
+    pub section: usize,
     pub dispatch: Dispatch,
 }
 
@@ -29,6 +30,7 @@ pub struct PlanBuilder {
     tile: Option<Tile>,
     phases: Vec<&'static str>,
     phase: usize,
+    section: usize,
     recorded: Vec<Recorded>,
     tensors: Vec<Tensor>,
     /// New activations are stored in half precision.
@@ -50,6 +52,7 @@ impl PlanBuilder {
             tile: None,
             phases: Vec::new(),
             phase: 0,
+            section: 0,
             recorded: Vec::new(),
             tensors: Vec::new(),
             storing_half: false,
@@ -73,6 +76,14 @@ impl PlanBuilder {
             self.phases.len() - 1
         });
         before
+    }
+
+    /// Begins a section: dispatches that can be run by themselves, so that their weights have to be there only then
+    /// ([`PlanDescription::stream`]).
+    pub const fn section(&mut self) {
+        if !self.recorded.is_empty() {
+            self.section += 1;
+        }
     }
 
     /// A tensor that the caller fills with [`super::Plan::write`]; zero before that. It lives as long as the plan, so
@@ -302,7 +313,7 @@ impl PlanBuilder {
         if self.phases.is_empty() {
             self.phases.push(FIRST_PHASE);
         }
-        self.recorded.push(Recorded { phase: self.phase, dispatch });
+        self.recorded.push(Recorded { phase: self.phase, section: self.section, dispatch });
         Ok(())
     }
 

@@ -137,7 +137,8 @@ impl Bound<'_> {
             let bind_group =
                 device.create_bind_group(&wgpu::BindGroupDescriptor { label, layout: &layout, entries: &entries });
             let work = description.work(dispatch);
-            let command = Command { pipeline, bind_group, workgroups: dispatch.workgroups, work };
+            let (workgroups, section) = (dispatch.workgroups, entry.section);
+            let command = Command { pipeline, bind_group, workgroups, section, work };
             phases.entry(description.phases[entry.phase]).or_default().push(command);
         }
         Ok(phases)
@@ -153,8 +154,8 @@ impl Bound<'_> {
                 slice(buffer, 0, whole.bytes().next_multiple_of(16))
             }
             Binding::Weight { name, slab } => {
-                let buffer = self.weights.slab(name, *slab, self.description.used.get(name))?;
-                slice(buffer, 0, buffer.bytes())
+                let (buffer, bytes) = self.weights.slab(name, *slab, self.description.used.get(name))?;
+                slice(buffer, 0, bytes)
             }
             Binding::Step => slice(self.params, 0, size_of::<StepParams>() as u64),
             Binding::Empty => slice(self.empty, 0, EMPTY_BYTES),

@@ -35,7 +35,7 @@ pub(super) fn assign(
     kept: &[u32],
 ) -> Result<Assignment, GpuError> {
     let mut lives: Vec<Option<Life>> = vec![None; tensors.len()];
-    for (index, Recorded { phase, dispatch }) in recorded.iter().enumerate() {
+    for (index, Recorded { phase, dispatch, .. }) in recorded.iter().enumerate() {
         for binding in &dispatch.bindings {
             let (tensor, reads) = match binding {
                 Binding::Read(tensor) | Binding::Update(tensor) => (tensor, true),
@@ -99,7 +99,7 @@ mod tests {
                 .read(tensors[a as usize % i])
                 .read(tensors[b as usize % i])
                 .write(tensors[i]);
-            Recorded { phase: usize::from(i > second_phase), dispatch }
+            Recorded { phase: usize::from(i > second_phase), section: 0, dispatch }
         });
         let recorded = recorded.collect();
         (tensors, recorded)
@@ -148,7 +148,7 @@ mod tests {
         let recorded: Vec<_> = (1..10)
             .map(|i| {
                 let dispatch = Dispatch::new("op", "main", &[]).read(tensors[i - 1]).write(tensors[i]);
-                Recorded { phase: 0, dispatch }
+                Recorded { phase: 0, section: 0, dispatch }
             })
             .collect();
         // The input is kept besides.
@@ -159,7 +159,7 @@ mod tests {
     fn reading_the_unwritten_is_an_error() {
         let tensors = vectors(&[4; 2]);
         let dispatch = Dispatch::new("op", "main", &[]).read(tensors[0]).write(tensors[1]);
-        let recorded = [Recorded { phase: 0, dispatch }];
+        let recorded = [Recorded { phase: 0, section: 0, dispatch }];
         assert!(matches!(assign(&recorded, &tensors, &[], &[]), Err(GpuError::Shape { op: "op", .. })));
     }
 }

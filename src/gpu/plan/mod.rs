@@ -9,6 +9,7 @@ mod profile;
 mod profiler;
 mod run;
 mod step;
+mod streamed;
 mod tensor;
 
 pub use builder::PlanBuilder;

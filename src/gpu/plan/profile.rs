@@ -82,13 +82,23 @@ impl Plan {
     /// # Errors
     /// No such phase, out of memory, or the device is lost.
     pub async fn profile(&self, phase: &str) -> Result<PhaseTimes, GpuError> {
-        let commands = self.commands(phase)?;
+        let mut times = self.no_times();
+        self.time(self.commands(phase)?, &mut times).await?;
+        Ok(times)
+    }
+
+    /// A measurement of nothing, to which [`Self::time`] adds.
+    pub(super) fn no_times(&self) -> PhaseTimes {
         let timing = if self.device.has_timestamps() { Timing::Timestamps } else { Timing::Waits };
-        let mut times = PhaseTimes { timing, wall: Duration::ZERO, dispatches: Vec::with_capacity(commands.len()) };
-        match timing {
+        PhaseTimes { timing, wall: Duration::ZERO, dispatches: Vec::new() }
+    }
+
+    /// Runs commands and adds what each took.
+    pub(super) async fn time(&self, commands: &[Command], times: &mut PhaseTimes) -> Result<(), GpuError> {
+        match times.timing {
             Timing::Timestamps => {
                 for commands in commands.chunks(Stamps::MOST) {
-                    self.stamp(commands, &mut times).await?;
+                    self.stamp(commands, times).await?;
                 }
             }
             Timing::Waits => {
@@ -102,7 +112,7 @@ impl Plan {
                 }
             }
         }
-        Ok(times)
+        Ok(())
     }
 
     async fn stamp(&self, commands: &[Command], times: &mut PhaseTimes) -> Result<(), GpuError> {

@@ -1,7 +1,8 @@
 //! Adds up what the runs of a plan took: by phase, and there by kernel.
 
 use super::{PhaseTimes, Plan, Timing};
-use crate::gpu::GpuError;
+use crate::gpu::{GpuError, StreamedWeights};
+use crate::weights::Weights;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -135,18 +136,48 @@ impl Profiler {
     /// # Errors
     /// As those two.
     pub async fn run(&mut self, plan: &Plan, phase: &'static str) -> Result<(), GpuError> {
-        let prepared = self.begun.take().map_or(Duration::ZERO, |begun| begun.elapsed());
         if !self.on {
-            self.loaded = None;
+            (self.loaded, self.begun) = (None, None);
             return plan.run(phase);
         }
+        let prepared = self.prepared();
         let times = plan.profile(phase).await?;
+        self.note(plan, phase, &times, prepared);
+        Ok(())
+    }
+
+    /// Runs one phase as [`Plan::run_streamed`], or, timed, as [`Plan::profile_streamed`].
+    ///
+    /// # Errors
+    /// As those two.
+    pub async fn run_streamed(
+        &mut self,
+        plan: &Plan,
+        phase: &'static str,
+        weights: &StreamedWeights,
+        file: &mut Weights,
+    ) -> Result<(), GpuError> {
+        if !self.on {
+            (self.loaded, self.begun) = (None, None);
+            return plan.run_streamed(phase, weights, file).await;
+        }
+        let prepared = self.prepared();
+        let times = plan.profile_streamed(phase, weights, file).await?;
+        self.note(plan, phase, &times, prepared);
+        Ok(())
+    }
+
+    /// What the work for the next run took so far.
+    fn prepared(&mut self) -> Duration {
+        self.begun.take().map_or(Duration::ZERO, |begun| begun.elapsed())
+    }
+
+    fn note(&mut self, plan: &Plan, phase: &'static str, times: &PhaseTimes, prepared: Duration) {
         let first_run = self.loaded.map(|loaded| loaded.elapsed());
         if first_run.is_some() {
             self.compiled = Some(plan.compiled().clone());
         }
-        self.add(phase, &times, prepared, first_run);
-        Ok(())
+        self.add(phase, times, prepared, first_run);
     }
 
     /// What was timed since [`Self::start`]; none where nothing was. Starts anew.

@@ -28,6 +28,7 @@ pub(super) struct Command {
     pub pipeline: wgpu::ComputePipeline,
     pub bind_group: wgpu::BindGroup,
     pub workgroups: [u32; 3],
+    pub section: usize,
     pub work: Work,
 }
 
@@ -74,14 +75,18 @@ impl Plan {
     /// # Errors
     /// No such phase, or the device is lost.
     pub fn run(&self, phase: &str) -> Result<(), GpuError> {
-        let commands = self.commands(phase)?;
-        let mut encoder = self.encoder(phase);
+        self.submit(phase, self.commands(phase)?);
+        Ok(())
+    }
+
+    /// Submits these commands in one pass.
+    pub(super) fn submit(&self, label: &str, commands: &[Command]) -> wgpu::SubmissionIndex {
+        let mut encoder = self.encoder(label);
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             commands.iter().for_each(|command| command.record(&mut pass));
         }
-        self.device.submit([encoder.finish()]);
-        Ok(())
+        self.device.submit([encoder.finish()])
     }
 
     /// Reads an output once all submitted work is done. Makes no new GPU object.

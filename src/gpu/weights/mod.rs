@@ -3,12 +3,15 @@
 mod layout;
 mod repack;
 mod stack;
+mod streamed;
 #[cfg(test)]
 mod tests;
 mod upload;
 
 pub use layout::{GpuFormat, Layout};
 pub use stack::Stack;
+pub use streamed::StreamedWeights;
+pub(super) use streamed::slots;
 pub use upload::GpuWeights;
 
 /// A weight as an operation under construction sees it.

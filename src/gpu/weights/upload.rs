@@ -4,8 +4,9 @@ use super::repack::repack;
 use super::{Layout, Stack};
 use crate::gpu::device::Buffer;
 use crate::gpu::{Device, GpuError};
-use crate::weights::{Piece, Weights, WeightsError};
+use crate::weights::{Piece, TensorInfo, Weights, WeightsError};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wgpu::BufferUsages;
 
 /// Bytes of queued writes after which the queue is flushed, so that staging memory stays small.
@@ -17,16 +18,19 @@ pub struct GpuWeights {
     buffers: BTreeMap<String, Uploaded>,
 }
 
-/// The buffers of one weight, or of a stack.
+/// The buffers of one weight, or of a stack. They may be larger than its slabs, and shared with other weights.
 #[derive(Debug)]
 struct Uploaded {
     layout: Layout,
-    slabs: Vec<Buffer>,
+    slabs: Vec<Arc<Buffer>>,
 }
+
+/// Where the tensors of the file go, by name.
+pub(super) type Places = BTreeMap<String, Vec<Place>>;
 
 /// Where a tensor of the file goes.
 #[derive(Clone, Debug)]
-struct Place {
+pub(super) struct Place {
     /// The weight or stack.
     of: String,
     /// Its first row there, or, of a vector, its first value.
@@ -54,21 +58,46 @@ impl GpuWeights {
     ) -> Result<Self, GpuError> {
         let mut uploaded = Self::default();
         let limit = device.limits().max_storage_buffer_binding_size.min(device.limits().max_buffer_size);
-        let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+        let mut places = Places::new();
         for tensor in weights.tensors().iter().filter(|tensor| wanted(&tensor.name)) {
-            let layout = Layout::new(&tensor.name, &tensor.shape, tensor.format, limit)?;
-            let place = Place { of: tensor.name.clone(), first: 0, layout: layout.clone() };
-            places.entry(tensor.name.clone()).or_default().push(place);
+            let layout = place_tensor(tensor, limit, &mut places)?;
             uploaded.allocate(device, &tensor.name, layout).await?;
         }
         for stack in stacks {
             let layout = place_stack(stack, weights, limit, &mut places)?;
             uploaded.allocate(device, &stack.name, layout).await?;
         }
+        uploaded.fill(device, weights, &places, FLUSH).await?;
+        device.flush_writes()?;
+        device.check()?;
+        Ok(uploaded)
+    }
+
+    /// Binds buffers that were made elsewhere, as large as the layout's slabs or larger.
+    pub(super) fn bind(&mut self, name: &str, layout: Layout, slabs: Vec<Arc<Buffer>>) {
+        self.buffers.insert(name.to_owned(), Uploaded { layout, slabs });
+    }
+
+    /// Reads the tensors that have places and queues the writes of their buffers; flushes after every `flush` bytes.
+    pub(super) async fn fill(
+        &self,
+        device: &Device,
+        weights: &mut Weights,
+        places: &Places,
+        flush: u64,
+    ) -> Result<(), GpuError> {
         let mut queued = 0;
         let mut failed = None;
         let mut visit = |piece: Piece<'_>| {
-            uploaded.write(device, &places, piece, &mut queued).map_err(|error| match error {
+            let written = self.write(device, places, piece).and_then(|bytes| {
+                queued += bytes;
+                if queued > flush {
+                    queued = 0;
+                    device.flush_writes()?;
+                }
+                device.check()
+            });
+            written.map_err(|error| match error {
                 GpuError::Weights(error) => error,
                 other => {
                     failed = Some(other);
@@ -78,43 +107,37 @@ impl GpuWeights {
         };
         let streamed = weights.stream_where(&|name| places.contains_key(name), &mut visit).await;
         match (failed, streamed) {
-            (Some(error), _) => return Err(error),
-            (None, result) => result?,
+            (Some(error), _) => Err(error),
+            (None, result) => Ok(result?),
         }
-        device.flush_writes()?;
-        device.check()?;
-        Ok(uploaded)
     }
 
     async fn allocate(&mut self, device: &Device, name: &str, layout: Layout) -> Result<(), GpuError> {
         let sizes: Vec<u64> = (0..layout.slabs()).map(|slab| layout.slab_bytes(slab)).collect();
         let slabs = device.buffers(name, &sizes, BufferUsages::STORAGE | BufferUsages::COPY_DST).await?;
-        self.buffers.insert(name.to_owned(), Uploaded { layout, slabs });
+        self.bind(name, layout, slabs.into_iter().map(Arc::new).collect());
         Ok(())
     }
 
-    /// Bytes on the device.
+    /// Bytes of all weights.
     pub fn bytes(&self) -> u64 {
         self.buffers.values().map(|uploaded| uploaded.layout.bytes()).sum()
     }
 
-    /// One slab of a weight or stack that must lie as `layout` says.
-    pub(crate) fn slab(&self, name: &str, slab: usize, layout: Option<&Layout>) -> Result<&Buffer, GpuError> {
+    /// The buffer of one slab of a weight or stack that must lie as `layout` says, and the bytes that it takes there.
+    pub(crate) fn slab(&self, name: &str, slab: usize, layout: Option<&Layout>) -> Result<(&Buffer, u64), GpuError> {
         let missing = || GpuError::MissingWeight { tensor: name.to_owned() };
         let uploaded = self.buffers.get(name).ok_or_else(missing)?;
         if layout != Some(&uploaded.layout) {
             return Err(GpuError::shape("compile", format!("{name} was uploaded for other limits or another file")));
         }
-        uploaded.slabs.get(slab).ok_or_else(missing)
+        let buffer = uploaded.slabs.get(slab).ok_or_else(missing)?;
+        Ok((buffer, uploaded.layout.slab_bytes(slab)))
     }
 
-    fn write(
-        &self,
-        device: &Device,
-        places: &BTreeMap<String, Vec<Place>>,
-        piece: Piece<'_>,
-        queued: &mut u64,
-    ) -> Result<(), GpuError> {
+    /// Queues the writes of a piece to all its places; returns their bytes.
+    fn write(&self, device: &Device, places: &Places, piece: Piece<'_>) -> Result<u64, GpuError> {
+        let mut queued = 0;
         for place in places.get(&piece.tensor.name).into_iter().flatten() {
             let Some(Uploaded { layout, slabs }) = self.buffers.get(&place.of) else { continue };
             let packed = repack(&place.layout, &piece)?;
@@ -122,7 +145,7 @@ impl GpuWeights {
                 // A vector in a longer one.
                 let words = &packed.quants[..place.layout.columns as usize];
                 device.write(&slabs[0], u64::from(place.first) * 4, bytemuck::cast_slice(words));
-                *queued += words.len() as u64 * 4;
+                queued += words.len() as u64 * 4;
                 continue;
             }
             let start = place.first as usize + piece.first_row;
@@ -138,27 +161,31 @@ impl GpuWeights {
                         let here = &words[(from - start) * row_words..(to - start) * row_words];
                         let offset = offset as u64 + ((from - first as usize) * row_words) as u64;
                         device.write(buffer, offset * 4, bytemuck::cast_slice(here));
-                        *queued += here.len() as u64 * 4;
+                        queued += here.len() as u64 * 4;
                     }
                 };
                 plane(&packed.quants, layout.row_words, 0);
                 plane(&packed.scales, layout.scale_words, layout.scales_offset(index));
             }
         }
-        if *queued > FLUSH {
-            *queued = 0;
-            device.flush_writes()?;
-        }
-        device.check()
+        Ok(queued)
     }
 }
 
+/// The layout of a tensor by itself; notes that it goes there.
+pub(super) fn place_tensor(tensor: &TensorInfo, limit: u64, places: &mut Places) -> Result<Layout, GpuError> {
+    let layout = Layout::new(&tensor.name, &tensor.shape, tensor.format, limit)?;
+    let place = Place { of: tensor.name.clone(), first: 0, layout: layout.clone() };
+    places.entry(tensor.name.clone()).or_default().push(place);
+    Ok(layout)
+}
+
 /// The layout of a stack; notes where its members go.
-fn place_stack(
+pub(super) fn place_stack(
     stack: &Stack,
     weights: &Weights,
     limit: u64,
-    places: &mut BTreeMap<String, Vec<Place>>,
+    places: &mut Places,
 ) -> Result<Layout, GpuError> {
     let (mut shape, mut format, mut first) = (Vec::new(), None, 0);
     for name in &stack.members {

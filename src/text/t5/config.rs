@@ -126,6 +126,21 @@ impl T5Config {
         self.num_heads * self.d_kv
     }
 
+    /// Parameters of one block, without the relative position bias of the first.
+    pub fn block_parameters(&self) -> u64 {
+        let matrices = match self.feed_forward {
+            FeedForwardKind::Relu => 2,
+            FeedForwardKind::GatedGelu => 3,
+        };
+        (self.d_model * (4 * self.inner_dim() + matrices * self.d_ff + 2)) as u64
+    }
+
+    /// Parameters of the encoder, its embedding table included.
+    pub fn parameters(&self) -> u64 {
+        let tables = self.vocab_size * self.d_model + self.relative_attention_num_buckets * self.num_heads;
+        self.num_layers as u64 * self.block_parameters() + (tables + self.d_model) as u64
+    }
+
     /// Checks what the sizes must fulfil for a network to exist.
     ///
     /// # Errors

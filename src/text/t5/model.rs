@@ -29,7 +29,7 @@ struct Stack {
 }
 
 #[derive(Module, Debug)]
-struct Block {
+pub(super) struct Block {
     layer: (AttentionLayer, FeedForwardLayer),
 }
 
@@ -87,7 +87,8 @@ impl T5Config {
         T5Encoder { shared, encoder, config: self.clone() }
     }
 
-    fn init_block(&self, first: bool, device: &Device) -> Block {
+    /// A block; the `first` holds the table of the position bias.
+    pub(super) fn init_block(&self, first: bool, device: &Device) -> Block {
         let linear = |input, output| LinearConfig::new(input, output).with_bias(false).init(device);
         let table = || EmbeddingConfig::new(self.relative_attention_num_buckets, self.num_heads).init(device);
         let attention = Attention {
@@ -111,7 +112,7 @@ impl T5Config {
         }
     }
 
-    fn init_norm(&self, device: &Device) -> RmsNorm {
+    pub(super) fn init_norm(&self, device: &Device) -> RmsNorm {
         RmsNormConfig::new(self.d_model).with_epsilon(self.layer_norm_epsilon).init(device)
     }
 }
@@ -140,8 +141,8 @@ impl T5Encoder {
     /// - `mask`: `[batch, tokens]`, 1 for a token, 0 for padding
     /// - output: `[batch, tokens, d_model]`
     pub fn forward(&self, ids: Tensor<2, Int>, mask: Tensor<2>) -> Tensor<3> {
-        let [batch, tokens] = mask.dims();
-        let mask = mask.sub_scalar(1.0).mul_scalar(-MASKED).reshape([batch, 1, 1, tokens]);
+        let [_, tokens] = mask.dims();
+        let mask = masked(mask);
         let buckets = position::buckets(&self.config, tokens).into_iter().map(|bucket| bucket as i32).collect();
         let buckets = Tensor::from_data(TensorData::new::<i32, _>(buckets, [tokens, tokens]), &ids.device());
         let bias = match self.encoder.position_bias(buckets) {
@@ -156,6 +157,12 @@ impl T5Encoder {
     }
 }
 
+/// What is added to the scores: `[batch, tokens]`, 1 for a token and 0 for padding, to `[batch, 1, 1, tokens]`.
+pub(super) fn masked(mask: Tensor<2>) -> Tensor<4> {
+    let [batch, tokens] = mask.dims();
+    mask.sub_scalar(1.0).mul_scalar(-MASKED).reshape([batch, 1, 1, tokens])
+}
+
 impl Stack {
     /// `[tokens, tokens]` buckets to `[1, heads, tokens, tokens]`.
     fn position_bias(&self, buckets: Tensor<2, Int>) -> Option<Tensor<4>> {
@@ -166,7 +173,7 @@ impl Stack {
 
 impl Block {
     /// `[batch, tokens, d_model]` to the same; `bias` broadcasts to `[batch, heads, tokens, tokens]`.
-    fn forward(&self, hidden: Tensor<3>, bias: Tensor<4>) -> Tensor<3> {
+    pub(super) fn forward(&self, hidden: Tensor<3>, bias: Tensor<4>) -> Tensor<3> {
         let (attention, feed_forward) = &self.layer;
         let hidden = hidden.clone() + attention.SelfAttention.forward(attention.layer_norm.forward(hidden), bias);
         hidden.clone() + feed_forward.DenseReluDense.forward(feed_forward.layer_norm.forward(hidden))

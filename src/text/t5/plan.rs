@@ -6,7 +6,7 @@
 use super::{FeedForwardKind, T5Config, stored_name};
 use crate::gpu::GpuError;
 use crate::gpu::kernels::{Activation, Attention, Linear};
-use crate::gpu::plan::{PlanBuilder, Shape, Tensor};
+use crate::gpu::plan::{PlanBuilder, PlanDescription, Shape, Tensor};
 
 /// The phase in which the whole encoder runs.
 pub const PHASE: &str = "encode";
@@ -18,6 +18,16 @@ pub const MASK: &str = "mask";
 pub const POSITION_BIAS: &str = "position_bias";
 /// Output `[batch, tokens, d_model]`.
 pub const EMBEDDING: &str = "embedding";
+
+/// The whole program, one section per block and one for the last norm. `b` is an empty builder.
+///
+/// # Errors
+/// As [`build`].
+pub fn describe(mut b: PlanBuilder, config: &T5Config, batch: u32, tokens: u32) -> Result<PlanDescription, GpuError> {
+    b.single_precision();
+    build(&mut b, config, batch, tokens)?;
+    b.finish()
+}
 
 /// Records the encoder: inputs [`HIDDEN`], [`MASK`] and [`POSITION_BIAS`], output [`EMBEDDING`], which is returned too.
 ///
@@ -32,8 +42,10 @@ pub fn build(b: &mut PlanBuilder, config: &T5Config, batch: u32, tokens: u32) ->
         bias: b.input(POSITION_BIAS, Shape::image(heads, 1, tokens, tokens))?,
     };
     for index in 0..config.num_layers {
+        b.section();
         hidden = block(b, config, index, hidden, scores)?;
     }
+    b.section();
     let embedding = norm(b, config, hidden, "encoder.final_layer_norm")?;
     b.output(EMBEDDING, embedding);
     Ok(embedding)

@@ -1,47 +1,22 @@
 //! The plan without a device: what it records for the published sizes, and how it refuses a wrong file.
 
 use super::*;
-use crate::text::t5::llama_cpp_name;
+use crate::text::t5::testing::{config, tensors};
 use crate::weights::{BlockFormat, WeightIndex};
 
-/// T5 v1.1 of the given sizes.
-fn config(d_model: usize, d_ff: usize, num_heads: usize, num_layers: usize) -> T5Config {
-    T5Config {
-        vocab_size: 32128,
-        d_model,
-        d_ff,
-        d_kv: 64,
-        num_heads,
-        num_layers,
-        relative_attention_num_buckets: 32,
-        relative_attention_max_distance: 128,
-        layer_norm_epsilon: 1e-6,
-        feed_forward: FeedForwardKind::GatedGelu,
+/// What a file of these sizes holds.
+fn index(config: &T5Config, format: BlockFormat) -> WeightIndex {
+    let mut index = WeightIndex::new();
+    for (name, shape) in tensors(config) {
+        let format = if shape.len() == 1 { BlockFormat::F32 } else { format };
+        index.insert(name, shape, format);
     }
+    index
 }
 
-/// What a file of these sizes holds, but for the tables that stay on the CPU.
-fn index(config: &T5Config, format: BlockFormat) -> WeightIndex {
-    let (outer, inner, wide) = (config.d_model, config.inner_dim(), config.d_ff);
-    let mut index = WeightIndex::new();
-    let mut add = |name: String, shape: &[usize]| {
-        let format = if shape.len() == 1 { BlockFormat::F32 } else { format };
-        index.insert(llama_cpp_name(&name), shape, format);
-    };
-    for block in 0..config.num_layers {
-        let mut part = |name: &str, shape: &[usize]| add(format!("encoder.block.{block}.layer.{name}.weight"), shape);
-        for name in ["q", "k", "v"] {
-            part(&format!("0.SelfAttention.{name}"), &[inner, outer]);
-        }
-        part("0.SelfAttention.o", &[outer, inner]);
-        part("0.layer_norm", &[outer]);
-        part("1.layer_norm", &[outer]);
-        part("1.DenseReluDense.wi_0", &[wide, outer]);
-        part("1.DenseReluDense.wi_1", &[wide, outer]);
-        part("1.DenseReluDense.wo", &[outer, wide]);
-    }
-    add("encoder.final_layer_norm.weight".to_owned(), &[outer]);
-    index
+/// A tensor that stays on the CPU.
+fn table(name: &str) -> bool {
+    name.contains("token_embd") || name.contains("attn_rel_b")
 }
 
 #[test]
@@ -59,7 +34,7 @@ fn every_published_size_builds_within_default_limits() {
             let plan = builder.finish().unwrap();
             // Two norms, attention and five products (queries, keys and values are one) per block, and the last norm.
             assert_eq!(plan.dispatches(PHASE), layers * 8 + 1);
-            assert!(index.iter().all(|(name, ..)| plan.uses(name)));
+            assert!(index.iter().all(|(name, ..)| plan.uses(name) != table(name)));
             let kept = 2 * plan_inputs(&config);
             assert!(plan.plan_bytes() < kept + (32 << 20), "{d_model}: {} bytes", plan.plan_bytes());
         }
@@ -93,4 +68,52 @@ fn a_wrong_weight_is_named() {
         assert!(refuse(&lacking).contains(wrong));
         assert!(refuse(&misshapen).contains(wrong));
     }
+}
+
+#[test]
+fn xxl_runs_in_two_layers_of_its_weights() {
+    let config = config(4096, 10240, 64, 24);
+    let describe = |index: &WeightIndex| {
+        let builder = PlanBuilder::new(index, &wgpu::Limits::default());
+        super::describe(builder, &config, 2, 77).unwrap()
+    };
+    for (format, most) in [(BlockFormat::Q4K, 300), (BlockFormat::Q6K, 400), (BlockFormat::Q8_0, 500)] {
+        let plan = describe(&index(&config, format));
+        let (whole, streamed) = (plan.peak_bytes(), plan.streamed_peak_bytes());
+        println!(
+            "T5-XXL, {format}, two prompts of 77: {} MB, layer by layer {} MB",
+            whole / 1_000_000,
+            streamed / 1_000_000
+        );
+        assert!(streamed <= most * 1_000_000, "{format}: {streamed}");
+        // Two of twenty-four layers, and the activations.
+        assert_eq!(plan.weight_bytes().div_ceil(12), plan.streamed_weight_bytes() + (4 * 4096u64).div_ceil(12));
+    }
+    // In F32 a matrix of the feed-forward is 168 MB: more than a binding, so it is cut.
+    let plan = describe(&index(&config, BlockFormat::F32));
+    assert_eq!(
+        plan.dispatches(PHASE),
+        24 * (8 + 2 + 3) + 1,
+        "queries, keys and values in two slabs, and wi_0, wi_1, wo"
+    );
+    assert!(plan.streamed_weight_bytes() < 1600 << 20);
+}
+
+#[test]
+fn layers_of_any_formats_share_their_buffers() {
+    let config = config(256, 512, 4, 6);
+    let all = |format| describe(PlanBuilder::new(&index(&config, format), &wgpu::Limits::default()), &config, 1, 8);
+    let mut mixed = index(&config, BlockFormat::Q4K);
+    for (block, format) in [(1, BlockFormat::Q6K), (4, BlockFormat::F16)] {
+        for part in ["attn_v", "ffn_down"] {
+            let name = format!("enc.blk.{block}.{part}.weight");
+            let shape = mixed.get(&name).unwrap().0.to_vec();
+            mixed.insert(name, shape, format);
+        }
+    }
+    let plan = describe(PlanBuilder::new(&mixed, &wgpu::Limits::default()), &config, 1, 8).unwrap();
+    let bytes = plan.streamed_weight_bytes();
+    let (least, most) = (all(BlockFormat::Q4K).unwrap(), all(BlockFormat::F16).unwrap());
+    assert!(bytes > least.streamed_weight_bytes() && bytes < most.streamed_weight_bytes(), "{bytes}");
+    assert!(bytes < plan.weight_bytes());
 }

@@ -5,6 +5,7 @@ mod blocks;
 mod formats;
 mod load;
 mod malformed;
+mod pieces;
 mod stream;
 
 use super::*;
