@@ -2,15 +2,18 @@
 //!
 //! In a binary of its own, because it measures the memory of the process.
 
+use async_trait::async_trait;
 use imagen_web::cascade::plan_text;
 use imagen_web::gpu::{Backend, Device};
 use imagen_web::text::t5::llama_cpp_name;
 use imagen_web::text::{Embedding, TextEncoder, Tokenized};
-use imagen_web::weights::{BlockFormat, FileSource, GgufBody, GgufWriter, Metadata, Weights};
+use imagen_web::weights::{BlockFormat, FileSource, GgufBody, GgufWriter, Metadata, Source, Weights, WeightsError};
 use pollster::block_on;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 const LAYERS: usize = 24;
@@ -140,6 +143,26 @@ fn generate(path: &Path) {
     body.finish().unwrap();
 }
 
+/// A file, the most bytes that were read of it at once, and all together.
+struct Watched(FileSource, Rc<Cell<(usize, u64)>>);
+
+#[async_trait(?Send)]
+impl Source for Watched {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    async fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, WeightsError> {
+        let (most, all) = self.1.get();
+        self.1.set((most.max(length), all + length as u64));
+        self.0.read(offset, length).await
+    }
+}
+
 /// The most memory that the process has had, in bytes; none where the system does not tell.
 fn peak_resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -166,7 +189,12 @@ fn t5_xxl_runs_in_600_mb() {
     let begun = Instant::now();
     generate(&path);
     println!("{} MB written in {:.0?}", path.metadata().unwrap().len() / 1_000_000, begun.elapsed());
-    let open = || block_on(Weights::open(Box::new(FileSource::open(&path).unwrap()))).unwrap();
+    let reads = Rc::new(Cell::new((0, 0)));
+    let open = || {
+        reads.set((0, 0));
+        let source = Watched(FileSource::open(&path).unwrap(), Rc::clone(&reads));
+        block_on(Weights::open(Box::new(source))).unwrap()
+    };
 
     let device = block_on(Device::with_default_limits()).expect("a Vulkan driver (lavapipe will do)");
     let planned = plan_text(&open(), 1, PADDED, device.limits()).unwrap();
@@ -183,6 +211,11 @@ fn t5_xxl_runs_in_600_mb() {
     let on_gpu = block_on(encoder.encode(&prompt)).unwrap().remove(0);
     println!("{PADDED} tokens on {} in {:.0?}", device.info().name, begun.elapsed());
 
+    let (most, all) = reads.get();
+    println!("{} MB read of the file, {most} bytes at once at the most", all / 1_000_000);
+    // Each layer once, and of the embedding table (108 MB) the prompt's rows.
+    let size = path.metadata().unwrap().len();
+    assert!(most <= 16 << 20 && all > size * 9 / 10 && all < size - 100_000_000, "{most} {all} of {size}");
     assert_eq!(device.peak_bytes(), planned.streamed_peak_bytes());
     assert!(device.peak_bytes() <= 600_000_000, "{}", device.peak_bytes());
     // A software adapter's memory is the process's own, so it is subtracted; a real GPU's is not, so there the bound is

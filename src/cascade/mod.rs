@@ -7,6 +7,7 @@
 mod checked;
 mod device;
 mod dry;
+mod encoding;
 mod error;
 mod events;
 mod files;
