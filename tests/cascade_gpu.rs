@@ -5,8 +5,8 @@ mod storybook;
 
 use async_trait::async_trait;
 use imagen_web::cascade::{
-    Cascade, CascadeError, Directory, Event, Manifest, Observer, Output, Profile, Request, Silent, picture_settings,
-    plan_stage, plan_text,
+    Cascade, CascadeError, Decision, Directory, Event, Manifest, Observer, Output, Profile, Request, Residency, Silent,
+    picture_settings, plan_stage, plan_text,
 };
 use imagen_web::diffusion::{Sampler, Thresholding};
 use imagen_web::gpu::plan::Timing;
@@ -113,6 +113,87 @@ fn a_step_is_one_submit_and_memory_is_as_planned() {
         (after.buffers, after.pipelines, after.bind_groups),
         "a second run makes nothing new"
     );
+}
+
+/// Keeps what was decided about memory.
+#[derive(Default)]
+struct Decisions(Vec<Decision>);
+
+#[async_trait(?Send)]
+impl Observer for Decisions {
+    fn event(&mut self, event: Event) {
+        if let Event::Memory(decision) = event {
+            self.0.push(decision);
+        }
+    }
+}
+
+#[test]
+fn the_device_is_asked_for_what_the_budget_allows() {
+    let request = Request { steps: [(64, 1), (256, 1)].into(), stop_at_stage: Some(2), ..base(1) };
+    let run = |budget: u64| {
+        let device = device();
+        let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+        cascade.set_gpu_memory(Some(budget));
+        let mut decisions = Decisions::default();
+        let output = block_on(cascade.generate(&request, &mut decisions))?;
+        let decision = decisions.0.remove(0);
+        assert_eq!(Some(device.peak_bytes()), decision.bytes, "{}", decision.residency);
+        println!("{decision}");
+        Ok::<_, CascadeError>((output, decision))
+    };
+    let (mut budget, mut seen) = (u64::MAX, Vec::new());
+    let expected = generate(Backend::Gpu(device()), &request);
+    loop {
+        match run(budget) {
+            Ok((output, decision)) => {
+                assert!(output == expected, "{}: other pictures", decision.residency);
+                seen.push(decision.residency);
+                budget = decision.bytes.unwrap() - 1;
+            }
+            Err(error) => {
+                assert!(matches!(error, CascadeError::GpuMemory { .. }), "{error}");
+                break;
+            }
+        }
+    }
+    // The larger stage is larger than the text encoder, so streaming that one would help nothing.
+    assert_eq!(seen, [Residency::KeepAll, Residency::DropTextEncoder, Residency::OneAtATime]);
+}
+
+#[test]
+fn a_text_encoder_beyond_the_budget_runs_layer_by_layer() {
+    let prompts = ["a red house on a hill".to_owned(), String::new()];
+    let encode = |budget: Option<u64>| {
+        let device = device();
+        let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+        cascade.set_gpu_memory(budget);
+        let mut decisions = Decisions::default();
+        let embeddings = block_on(cascade.encode(&prompts, &mut decisions))?;
+        Ok::<_, CascadeError>((embeddings, device.peak_bytes(), decisions.0.pop()))
+    };
+    let (whole, bytes, decision) = encode(None).unwrap();
+    assert!(decision.is_none(), "a small model stays as a whole, and nobody has to be told");
+    let (streamed, fewer, decision) = encode(Some(bytes - 1)).unwrap();
+    assert_eq!(
+        decision.map(|decision| (decision.residency, decision.bytes)),
+        Some((Residency::StreamTextEncoder, Some(fewer)))
+    );
+    assert!(fewer < bytes && streamed == whole);
+    assert!(matches!(encode(Some(fewer - 1)), Err(CascadeError::GpuMemory { .. })));
+}
+
+#[test]
+fn a_full_device_steps_down_by_itself() {
+    let device = device();
+    let expected =
+        block_on(open(Backend::Gpu(Arc::clone(&device))).encode(&["a duck".to_owned()], &mut Silent)).unwrap();
+    let mut cascade = open(Backend::Gpu(Arc::clone(&device)));
+    let mut decisions = Decisions::default();
+    device.fail_allocation(3);
+    assert_eq!(block_on(cascade.encode(&["a duck".to_owned()], &mut decisions)).unwrap(), expected);
+    assert_eq!(decisions.0[0].residency, Residency::StreamTextEncoder);
+    assert_eq!(decisions.0[0].after.as_deref(), Some("encoding the prompt"));
 }
 
 /// Keeps the profiles.

@@ -8,6 +8,7 @@ mod adapters;
 mod checked;
 mod device;
 mod dry;
+mod encoding;
 mod error;
 mod events;
 mod files;

@@ -3,9 +3,10 @@
 //! The recipe is that of Imagen (2205.11487, section 2): a frozen text encoder, a base model, and super-resolution
 //! models with noise-conditioning augmentation, every stage with classifier-free guidance and thresholding.
 
+use super::encoding::Encoded;
 use super::events::{Event, Observer};
 use super::files::{self, ModelFiles};
-use super::loaded::{Loaded, LoadedEncoder, Part};
+use super::loaded::{Loaded, Part};
 use super::loading::{Loading, watch};
 use super::manifest::Manifest;
 use super::memory::Memory;
@@ -19,22 +20,20 @@ use super::stage::Prompt;
 use super::text::Text;
 use super::{CascadeError, device::DeviceNetworks, profile};
 use crate::gpu::Backend;
-use crate::text::{Embedding, Tokenized, Tokenizer};
+use crate::text::Tokenizer;
 use crate::weights::Adapter;
 use std::rc::Rc;
-
-/// What the text encoder is called in events.
-const TEXT_ENCODER: &str = "text encoder";
 
 /// A model, ready to generate. Networks are loaded when they are first needed, and stay, or make room for the next one
 /// where memory is short (see [`super::residency`]).
 pub struct Cascade {
-    manifest: Manifest,
-    files: Box<dyn ModelFiles>,
-    tokenizer: Option<Tokenizer>,
-    networks: Box<dyn Networks>,
-    memory: Memory,
-    loaded: Loaded,
+    pub(super) manifest: Manifest,
+    pub(super) files: Box<dyn ModelFiles>,
+    pub(super) tokenizer: Option<Tokenizer>,
+    pub(super) networks: Box<dyn Networks>,
+    pub(super) memory: Memory,
+    pub(super) loaded: Loaded,
+    pub(super) encoded: Encoded,
 }
 
 impl Cascade {
@@ -59,7 +58,15 @@ impl Cascade {
             }
             None => None,
         };
-        Ok(Self { manifest, files, tokenizer, networks, memory: Memory::default(), loaded: Loaded::default() })
+        Ok(Self {
+            manifest,
+            files,
+            tokenizer,
+            networks,
+            memory: Memory::default(),
+            loaded: Loaded::default(),
+            encoded: Encoded::default(),
+        })
     }
 
     /// The model's manifest.
@@ -87,51 +94,6 @@ impl Cascade {
         self.networks.adapt(self.files.as_ref(), &self.manifest, adapter).await?;
         self.loaded.stages.clear();
         Ok(())
-    }
-
-    /// Encodes prompts without generating anything.
-    ///
-    /// # Errors
-    /// As [`Cascade::generate`].
-    pub async fn encode(
-        &mut self,
-        prompts: &[String],
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<Embedding>, CascadeError> {
-        self.settle(prompts.len(), self.manifest.tokenizer.max_length, &[], observer).await?;
-        self.encode_profiled(prompts, false, observer).await
-    }
-
-    /// Decides what stays loaded during a run.
-    async fn settle(
-        &mut self,
-        prompts: usize,
-        tokens: usize,
-        stages: &[StageSettings],
-        observer: &mut dyn Observer,
-    ) -> Result<(), CascadeError> {
-        let shape = |stage: &StageSettings| StageShape { rows: 1 + usize::from(stage.guided()), tokens };
-        let stages = stages.iter().map(|stage| (stage.index, shape(stage))).collect();
-        let wanted = Wanted { prompts, tokens, stages };
-        let (networks, files) = (self.networks.as_ref(), self.files.as_ref());
-        let residency = self.memory.decide(wanted, networks, files, &self.manifest, observer).await?;
-        self.loaded.settle(residency);
-        Ok(())
-    }
-
-    async fn encode_profiled(
-        &mut self,
-        prompts: &[String],
-        profile: bool,
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<Embedding>, CascadeError> {
-        let mut rebuilt = false;
-        loop {
-            match self.encode_once(prompts, profile, observer).await {
-                Err(error) => self.recover(error, &mut rebuilt, Part::Text, "encoding the prompt", observer).await?,
-                embeddings => return embeddings,
-            }
-        }
     }
 
     /// Generates the pictures of a request, stage after stage.
@@ -165,79 +127,21 @@ impl Cascade {
         Ok(output)
     }
 
-    /// The embeddings of a run: given, or encoded.
-    async fn text(
+    /// Decides what stays loaded during a run.
+    pub(super) async fn settle(
         &mut self,
-        request: &Request,
+        prompts: usize,
+        tokens: usize,
         stages: &[StageSettings],
         observer: &mut dyn Observer,
-    ) -> Result<Text, CascadeError> {
-        let guided = stages.iter().any(StageSettings::guided);
-        let mut wanted = Vec::new();
-        if request.embedding.is_none() {
-            wanted.push(request.prompt.clone());
-        }
-        if guided && request.negative_embedding.is_none() {
-            wanted.push(request.negative_prompt.clone());
-        }
-        let given = request.embedding.as_ref().or(request.negative_embedding.as_ref());
-        let tokens = given.map_or(self.manifest.tokenizer.max_length, |embedding| embedding.tokens);
-        self.settle(wanted.len(), tokens, stages, observer).await?;
-        let mut encoded = match wanted.is_empty() {
-            true => Vec::new(),
-            false => self.encode_profiled(&wanted, request.profile, observer).await?,
-        }
-        .into_iter();
-        let missing = || CascadeError::request("prompt", "the text encoder gave no embedding");
-        let positive = request.embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?;
-        let negative = match guided {
-            true => Some(request.negative_embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?),
-            false => None,
-        };
-        let text = Text { positive, negative };
-        text.check(stages)?;
-        Ok(text)
-    }
-
-    async fn encode_once(
-        &mut self,
-        prompts: &[String],
-        profile: bool,
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<Embedding>, CascadeError> {
-        let tokenizer = self.tokenizer.as_ref().ok_or(CascadeError::Incomplete { part: "tokenizer" })?;
-        let tokens = prompts.iter().map(|prompt| tokenizer.encode(prompt));
-        let tokens: Vec<Tokenized> = tokens.collect::<Result<_, _>>()?;
-        for (prompt, _) in prompts.iter().zip(&tokens).filter(|(_, tokens)| tokens.truncated) {
-            let start: String = prompt.chars().take(40).collect();
-            let length = tokenizer.max_length();
-            let message = format!("the prompt \"{start}…\" is longer than {length} tokens; its end is ignored");
-            observer.event(Event::Notice { message });
-        }
-        let streamed = self.loaded.streams_text();
-        if self.loaded.encoder.is_none() {
-            self.loaded.make_room(Part::Text);
-            let loading = Rc::new(Loading::default());
-            let (files, entry) = (self.files.as_ref(), self.manifest.text_encoder_file()?);
-            let work = self.networks.text_encoder(files, entry, streamed, &loading);
-            let encoder = watch(work, TEXT_ENCODER, &loading, observer).await?;
-            self.loaded.encoder = Some(LoadedEncoder { encoder, loading });
-        }
-        let Some(LoadedEncoder { encoder, loading }) = &mut self.loaded.encoder else { return Ok(Vec::new()) };
-        observer.event(Event::Encoding);
-        observer.pause().await;
-        if observer.cancelled() {
-            return Err(CascadeError::Cancelled);
-        }
-        profile::start(encoder.profiler(), profile);
-        let embeddings = if streamed {
-            loading.restart();
-            watch(encoder.encode(&tokens), TEXT_ENCODER, loading, observer).await
-        } else {
-            encoder.encode(&tokens).await
-        };
-        profile::tell(encoder.profiler(), TEXT_ENCODER, None, observer);
-        embeddings
+    ) -> Result<(), CascadeError> {
+        let shape = |stage: &StageSettings| StageShape { rows: 1 + usize::from(stage.guided()), tokens };
+        let stages = stages.iter().map(|stage| (stage.index, shape(stage))).collect();
+        let wanted = Wanted { prompts, tokens, stages };
+        let (networks, files) = (self.networks.as_ref(), self.files.as_ref());
+        let residency = self.memory.decide(wanted, networks, files, &self.manifest, observer).await?;
+        self.loaded.settle(residency);
+        Ok(())
     }
 
     /// All pictures of one stage, as planar samples, whatever the device does meanwhile.
@@ -293,7 +197,7 @@ impl Cascade {
 
     /// Makes another try possible, or returns the error: a lost device is rebuilt, once; out of memory, less stays
     /// loaded, as long as that makes a difference.
-    async fn recover(
+    pub(super) async fn recover(
         &mut self,
         error: CascadeError,
         rebuilt: &mut bool,

@@ -56,6 +56,11 @@ fn prompt() -> Request {
     Request { seed: 5, ..Request::new("a red house") }
 }
 
+/// With another prompt.
+fn other() -> Request {
+    Request { prompt: "a house".to_owned(), ..prompt() }
+}
+
 #[test]
 fn events_come_in_order() {
     let (mut cascade, script) = tiny_cascade();
@@ -173,7 +178,7 @@ fn out_of_memory_keeps_less_and_less_and_then_says_what_to_do() {
     assert_eq!(recorder.residencies(), [Residency::DropTextEncoder, Residency::OneAtATime]);
     assert_eq!(script.borrow().log, [TEXT, BASE, SUPER_RES, SUPER_RES, SUPER_RES]);
     // What did not fit once is not tried again.
-    block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
+    block_on(cascade.generate(&other(), &mut Silent)).unwrap();
     assert_eq!(script.borrow().log[5..], [TEXT, BASE, SUPER_RES]);
     // Alone on the device there is nothing left to drop.
     script.borrow_mut().faults = [(1, 0, out)].into();
@@ -191,7 +196,7 @@ fn a_text_encoder_that_does_not_fit_runs_layer_by_layer() {
     assert_eq!(recorder.residencies(), [Residency::StreamTextEncoder]);
     assert_eq!(script.borrow().log, [TEXT, STREAMED, BASE, SUPER_RES]);
     script.borrow_mut().text_faults = [Fault::OutOfMemory].into();
-    let error = block_on(cascade.generate(&prompt(), &mut Silent)).unwrap_err();
+    let error = block_on(cascade.generate(&other(), &mut Silent)).unwrap_err();
     assert!(error.to_string().contains("encoding the prompt"), "{error}");
 }
 
@@ -222,8 +227,8 @@ fn the_budget_decides_what_stays() {
         let (mut cascade, script) = large_cascade();
         cascade.set_gpu_memory(budget);
         let mut recorder = Recorder::default();
-        for _ in 0..2 {
-            block_on(cascade.generate(&prompt(), &mut recorder))?;
+        for request in [prompt(), other()] {
+            block_on(cascade.generate(&request, &mut recorder))?;
         }
         let log = script.borrow().log.clone();
         Ok::<_, CascadeError>((recorder.residencies(), log))
@@ -241,12 +246,29 @@ fn the_budget_decides_what_stays() {
 }
 
 #[test]
+fn another_seed_needs_no_text_encoder_that_had_to_go() {
+    let (mut cascade, script) = large_cascade();
+    let mut again = |request: &Request| {
+        let before = script.borrow().log.len();
+        let output = block_on(cascade.generate(request, &mut Silent)).unwrap();
+        (output, script.borrow().log[before..].join(", "))
+    };
+    // 4 GiB are assumed: the text encoder is streamed, and one part is loaded at a time.
+    assert_eq!(again(&prompt()).1, format!("{STREAMED}, {BASE}, {SUPER_RES}"));
+    let seed = Request { seed: 6, ..prompt() };
+    assert_eq!(again(&seed), (generate(&seed), format!("{BASE}, {SUPER_RES}")));
+    assert_eq!(again(&other()), (generate(&other()), format!("{STREAMED}, {BASE}, {SUPER_RES}")));
+    let negative = Request { negative_prompt: "red".to_owned(), ..other() };
+    assert_eq!(again(&negative), (generate(&negative), format!("{STREAMED}, {BASE}, {SUPER_RES}")));
+}
+
+#[test]
 fn another_budget_counts_from_the_next_run_on() {
     let (mut cascade, script) = large_cascade();
     cascade.set_gpu_memory(Some(u64::MAX));
     block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
     cascade.set_gpu_memory(Some(1 << 30));
-    block_on(cascade.generate(&prompt(), &mut Silent)).unwrap();
+    block_on(cascade.generate(&other(), &mut Silent)).unwrap();
     assert_eq!(script.borrow().log, [TEXT, BASE, SUPER_RES, STREAMED, BASE, SUPER_RES]);
 }
 

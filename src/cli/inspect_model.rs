@@ -3,7 +3,7 @@
 use super::exit::Failure;
 use super::inspect::{describe, line, summary};
 use crate::cascade::manifest::{FileEntry, MANIFEST_FILE, StageManifest};
-use crate::cascade::{CascadeError, Directory, Manifest, ModelFiles, plan_stage, plan_text};
+use crate::cascade::{CascadeError, Directory, Manifest, ModelFiles, Needs, Residency, plan_stage, plan_text};
 use crate::gpu::plan::PlanDescription;
 use crate::weights::{WeightIndex, Weights};
 use indicatif::HumanBytes;
@@ -16,7 +16,8 @@ pub(super) fn run(path: &Path, list: bool, json: bool) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("{} holds no model: {MANIFEST_FILE}: {error}", path.display())))?;
     let manifest = Manifest::from_json(&bytes)?;
     let files = Directory::new(path);
-    let mut report = Report { list, json, value: head(&manifest), faults: Vec::new() };
+    let (value, needs) = (head(&manifest), Needs::default());
+    let mut report = Report { list, json, value, faults: Vec::new(), needs };
     report.say(&format!(
         "{} {} ({}), {}, {} stages, prompts of {} tokens",
         manifest.name,
@@ -30,6 +31,9 @@ pub(super) fn run(path: &Path, list: bool, json: bool) -> Result<(), Failure> {
     report.text_encoder(&files, &manifest);
     for stage in &manifest.stages {
         report.stage(&files, stage, manifest.tokenizer.max_length);
+    }
+    if report.faults.is_empty() {
+        report.memory();
     }
     if json {
         println!("{}", report.value);
@@ -53,6 +57,7 @@ struct Report {
     json: bool,
     value: Value,
     faults: Vec<String>,
+    needs: Needs,
 }
 
 impl Report {
@@ -127,7 +132,10 @@ impl Report {
             Err(error) => self.fault(&entry.file, &error),
             Ok(plan) => {
                 self.say(&format!("  on a GPU, prompt and negative prompt: {}", cost(&plan)));
+                (self.needs.text, self.needs.streamed_text) = (plan.peak_bytes(), plan.streamed_peak_bytes());
+                self.say(&format!("  layer by layer: {} at peak", HumanBytes(self.needs.streamed_text)));
                 self.value["text_encoder"] = measures(&plan);
+                self.value["text_encoder"]["streamed_peak_bytes"] = json!(self.needs.streamed_text);
             }
         }
     }
@@ -150,6 +158,7 @@ impl Report {
             Err(error) => self.fault(&stage.weights.file, &error),
             Ok(plan) => {
                 self.say(&format!("  on a GPU: {}", cost(&plan)));
+                self.needs.stages.push(plan.peak_bytes());
                 let mut value = measures(&plan);
                 value["name"] = json!(stage.name);
                 value["image_size"] = json!(size);
@@ -157,6 +166,21 @@ impl Report {
                 self.push("stages", value);
             }
         }
+    }
+}
+
+impl Report {
+    /// What is loaded at the most, by what stays loaded: `--gpu-memory` chooses the first that fits.
+    fn memory(&mut self) {
+        self.say("GPU memory at the most");
+        let mut memory = serde_json::Map::new();
+        for residency in Residency::ALL {
+            let bytes = self.needs.peak(residency);
+            self.say(&format!("  {}: {residency}", HumanBytes(bytes)));
+            let name = json!(residency).as_str().unwrap_or_default().to_owned();
+            memory.insert(name, json!(bytes));
+        }
+        self.value["memory"] = memory.into();
     }
 }
 

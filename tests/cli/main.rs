@@ -83,6 +83,29 @@ fn a_profile_is_a_table_or_json_and_changes_no_picture() {
 }
 
 #[test]
+fn a_memory_budget_is_told_and_kept() {
+    let program = Program::new();
+    let encode = |memory| ["encode", "--device", "gpu", "--gpu-memory", memory, "-p", "a cat", "-o", "cat.safetensors"];
+    let output = program.run(&encode("1.5GiB"));
+    let shown = text(&output.stderr);
+    assert!(output.status.success() && shown.contains("Memory: all parts stay loaded"), "{shown}");
+    assert!(shown.contains("of 1.5 GiB"), "{shown}");
+    let lines = program.succeed(&[&encode("1073741824")[..], &["--json"]].concat());
+    let event = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|e| e["event"] == "memory");
+    let event = event.unwrap();
+    assert_eq!((&event["residency"], &event["budget"]), (&Value::from("keep_all"), &Value::from(1 << 30)));
+    let (code, message) = program.fail(&encode("10KiB"));
+    assert!(
+        code == 1 && message.contains("budget of 10.0 KiB is too small") && message.contains("MiB are"),
+        "{message}"
+    );
+    let (code, message) = program.fail(&encode("much"));
+    assert!(code == 2 && message.contains("--gpu-memory"), "{message}");
+    // On the CPU there is no GPU memory to be short of.
+    program.succeed(&["encode", "--device", "cpu", "--gpu-memory", "1B", "-p", "a cat", "-o", "cat.safetensors"]);
+}
+
+#[test]
 fn json_is_one_object_per_line() {
     let program = Program::new();
     let lines = program.succeed(&quick(&["--json", "-p", "a cat", "-o", "out.png"]));

@@ -108,6 +108,13 @@ fn inspect_shows_what_a_model_needs() {
     let value: Value = serde_json::from_str(&program.succeed(&["inspect", "--json", &model])).unwrap();
     assert_eq!(value["stages"].as_array().unwrap().len(), 3);
     assert!(value["stages"][2]["peak_bytes"].as_u64().unwrap() < 1 << 30);
+    let bytes = |residency: &str| value["memory"][residency].as_u64().unwrap();
+    let peak = |part: &Value| part["peak_bytes"].as_u64().unwrap();
+    let stages: Vec<u64> = value["stages"].as_array().unwrap().iter().map(peak).collect();
+    assert_eq!(bytes("keep_all"), peak(&value["text_encoder"]) + stages.iter().sum::<u64>());
+    assert_eq!(bytes("stream_text_encoder"), stages.into_iter().max().unwrap());
+    assert!(value["text_encoder"]["streamed_peak_bytes"].as_u64().unwrap() < peak(&value["text_encoder"]));
+    assert!(shown.contains("each part makes room for the next"), "{shown}");
     let weights = program.model.join("unet.gguf").display().to_string();
     assert!(program.succeed(&["inspect", "--tensors", &weights]).contains("conv_in.weight"));
     let (_, message) = program.fail(&["inspect", "absent"]);

@@ -51,7 +51,7 @@ struct Shared {
     /// Why the device is gone.
     lost: Mutex<Option<String>>,
     /// The first error that no scope caught.
-    uncaptured: Mutex<Option<String>>,
+    uncaptured: Mutex<Option<GpuError>>,
 }
 
 /// A GPU device and its queue.
@@ -155,7 +155,7 @@ impl Device {
             return Err(GpuError::Lost { reason });
         }
         match locked(&self.shared.uncaptured).take() {
-            Some(message) => Err(GpuError::Validation { what: "earlier work".to_owned(), message }),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }

@@ -85,7 +85,12 @@ fn watch(device: &wgpu::Device, shared: &Arc<Shared>) {
     let uncaptured = Arc::clone(shared);
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
         tracing::error!(%error, "GPU error");
-        locked(&uncaptured.uncaptured).get_or_insert_with(|| error.to_string());
+        let what = "earlier work".to_owned();
+        locked(&uncaptured.uncaptured).get_or_insert_with(|| match error {
+            // Staging memory of uploads is allocated outside all scopes.
+            wgpu::Error::OutOfMemory { .. } => GpuError::OutOfMemory { what, bytes: 0 },
+            error => GpuError::Validation { what, message: error.to_string() },
+        });
     }));
 }
 

@@ -1,8 +1,7 @@
 //! Adds up what the runs of a plan took: by phase, and there by kernel.
 
 use super::{PhaseTimes, Plan, Timing};
-use crate::gpu::{GpuError, StreamedWeights};
-use crate::weights::Weights;
+use crate::gpu::GpuError;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -136,8 +135,7 @@ impl Profiler {
     /// # Errors
     /// As those two.
     pub async fn run(&mut self, plan: &Plan, phase: &'static str) -> Result<(), GpuError> {
-        if !self.on {
-            (self.loaded, self.begun) = (None, None);
+        if !self.is_on() {
             return plan.run(phase);
         }
         let prepared = self.prepared();
@@ -146,33 +144,21 @@ impl Profiler {
         Ok(())
     }
 
-    /// Runs one phase as [`Plan::run_streamed`], or, timed, as [`Plan::profile_streamed`].
-    ///
-    /// # Errors
-    /// As those two.
-    pub async fn run_streamed(
-        &mut self,
-        plan: &Plan,
-        phase: &'static str,
-        weights: &StreamedWeights,
-        file: &mut Weights,
-    ) -> Result<(), GpuError> {
+    /// Whether the next run is to be timed; if not, what was begun for it is forgotten.
+    pub(super) fn is_on(&mut self) -> bool {
         if !self.on {
             (self.loaded, self.begun) = (None, None);
-            return plan.run_streamed(phase, weights, file).await;
         }
-        let prepared = self.prepared();
-        let times = plan.profile_streamed(phase, weights, file).await?;
-        self.note(plan, phase, &times, prepared);
-        Ok(())
+        self.on
     }
 
     /// What the work for the next run took so far.
-    fn prepared(&mut self) -> Duration {
+    pub(super) fn prepared(&mut self) -> Duration {
         self.begun.take().map_or(Duration::ZERO, |begun| begun.elapsed())
     }
 
-    fn note(&mut self, plan: &Plan, phase: &'static str, times: &PhaseTimes, prepared: Duration) {
+    /// Adds a run that took this.
+    pub(super) fn note(&mut self, plan: &Plan, phase: &'static str, times: &PhaseTimes, prepared: Duration) {
         let first_run = self.loaded.map(|loaded| loaded.elapsed());
         if first_run.is_some() {
             self.compiled = Some(plan.compiled().clone());

@@ -1,7 +1,7 @@
 //! Plans whose weights are brought section by section, the next one while the GPU computes.
 
 use super::run::Command;
-use super::{Binding, PhaseTimes, Plan, PlanDescription};
+use super::{Binding, PhaseTimes, Plan, PlanDescription, Profiler};
 use crate::gpu::weights::slots;
 use crate::gpu::{Device, GpuError, StreamedWeights};
 use crate::weights::Weights;
@@ -90,6 +90,28 @@ impl Plan {
             self.time(section_of(commands, section), &mut times).await?;
         }
         Ok(times)
+    }
+}
+
+impl Profiler {
+    /// Runs one phase as [`Plan::run_streamed`], or, timed, as [`Plan::profile_streamed`].
+    ///
+    /// # Errors
+    /// As those two.
+    pub async fn run_streamed(
+        &mut self,
+        plan: &Plan,
+        phase: &'static str,
+        weights: &StreamedWeights,
+        file: &mut Weights,
+    ) -> Result<(), GpuError> {
+        if !self.is_on() {
+            return plan.run_streamed(phase, weights, file).await;
+        }
+        let prepared = self.prepared();
+        let times = plan.profile_streamed(phase, weights, file).await?;
+        self.note(plan, phase, &times, prepared);
+        Ok(())
     }
 }
 
