@@ -6,6 +6,8 @@
  * callbacks, checked by the compiler on both sides, and costs no code in the bundle.
  */
 
+import type { FileEntry } from "./models/pieces.ts";
+
 export type DeviceChoice = "auto" | "gpu" | "gpu-half" | "cpu";
 
 /** What the networks run on. `reason` says why, where it was not the first choice. */
@@ -24,14 +26,14 @@ export interface StageCard {
   guidance: number;
 }
 
-/** What the page shows of the manifest. */
+/** What the page needs of the manifest. */
 export interface ModelCard {
   name: string;
   version: string;
   license: string;
   examples: string[];
-  /** Names of all files but the manifest, in the order in which they are needed, and their bytes together. */
-  files: string[];
+  /** All files but the manifest, in the order in which they are needed, and their bytes together. */
+  files: FileEntry[];
   bytes: number;
   stages: StageCard[];
 }
@@ -65,18 +67,13 @@ export type Progress =
   | { event: "resumed"; stage: number; image_size: number };
 
 export type ToWorker =
-  /** First message. `folder` is the model's address; `files` are what an earlier worker had downloaded of it. */
-  | { kind: "open"; folder: string; device: DeviceChoice; files: Map<string, Blob> }
+  /** First message: the compiled WASM, and the port behind which the store gives out the model's files. */
+  | { kind: "open"; wasm: WebAssembly.Module; files: MessagePort; device: DeviceChoice }
   | { kind: "generate"; request: GenerateRequest }
   | { kind: "cancel" };
 
 export type FromWorker =
   | { kind: "opened"; model: ModelCard; device: DeviceInfo }
-  /** Bytes of the whole model that have arrived. */
-  | { kind: "download"; done: number; total: number }
-  | { kind: "file"; name: string; blob: Blob }
-  /** A file turned out to be damaged: nothing downloaded so far is to be trusted. */
-  | { kind: "forget" }
   | { kind: "progress"; progress: Progress }
   | { kind: "picture"; size: number; bitmap: ImageBitmap; finished: boolean }
   /** A finished stage's PNG with its settings in it. */
