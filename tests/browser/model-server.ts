@@ -2,10 +2,18 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { pipeline } from "node:stream/promises";
+import { setTimeout } from "node:timers/promises";
 
 const CHUNK = 64 * 1024;
 
-/** What was asked for of a file: bytes `start` to `end` (exclusive), and how many of them were sent. */
+/** Bytes that need not lie in memory. */
+export interface Served {
+  readonly size: number;
+  read(start: number, end: number): Buffer;
+}
+
+/** What was asked for of a file that is no manifest: bytes `start` to `end` (exclusive), and how many of them were sent. */
 export interface Asked {
   file: string;
   start: number;
@@ -14,7 +22,7 @@ export interface Asked {
 }
 
 export class ModelServer {
-  readonly files = new Map<string, Buffer>();
+  readonly files = new Map<string, Buffer | Served>();
   readonly asked: Asked[] = [];
   ranges = true;
   cors = true;
@@ -35,7 +43,7 @@ export class ModelServer {
     });
   }
 
-  static async start(files: ReadonlyMap<string, Buffer>): Promise<ModelServer> {
+  static async start(files: ReadonlyMap<string, Buffer | Served>): Promise<ModelServer> {
     const server = new ModelServer();
     for (const [name, bytes] of files) server.files.set(name, bytes);
     await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
@@ -80,15 +88,16 @@ export class ModelServer {
     }
     if (this.cors) response.setHeader("Access-Control-Allow-Origin", "*");
     const file = request.url?.split("/").at(-1) ?? "";
-    const bytes = this.files.get(file);
+    const found = this.files.get(file);
+    const bytes = Buffer.isBuffer(found) ? { size: found.length, read: found.subarray.bind(found) } : found;
     const status = this.status.get(file) ?? (bytes ? 200 : 404);
     if (!bytes || status !== 200) {
       response.writeHead(status).end();
       return;
     }
     const range = this.ranges ? request.headers.range?.match(/^bytes=(\d+)-(\d+)$/) : undefined;
-    const [start, end] = range ? [Number(range[1]), Number(range[2]) + 1] : [0, bytes.length];
-    if (range) response.setHeader("Content-Range", `bytes ${start}-${end - 1}/${bytes.length}`);
+    const [start, end] = range ? [Number(range[1]), Number(range[2]) + 1] : [0, bytes.size];
+    if (range) response.setHeader("Content-Range", `bytes ${start}-${end - 1}/${bytes.size}`);
     response.writeHead(range ? 206 : 200, {
       "Content-Length": end - start,
       "Content-Type": "application/octet-stream",
@@ -98,16 +107,20 @@ export class ModelServer {
       return;
     }
     const asked: Asked = { file, start, end, sent: 0 };
-    if (file !== "imagen.json") this.asked.push(asked);
-    for (let at = start; at < end && !response.destroyed; at += CHUNK) {
-      const chunk = this.#damaged(file, at, bytes.subarray(at, Math.min(at + CHUNK, end)));
-      if (!response.write(chunk))
-        await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
-      asked.sent += chunk.length;
-      if (file !== "imagen.json") this.#count(chunk.length);
-      if (Number.isFinite(this.pace)) await new Promise((resolve) => setTimeout(resolve, (CHUNK / this.pace) * 1000));
+    if (isPart(file)) this.asked.push(asked);
+    // A client that goes away ends this with an error.
+    await pipeline(this.#chunks(asked, bytes), response);
+  }
+
+  async *#chunks(asked: Asked, bytes: Served): AsyncGenerator<Buffer> {
+    const { file, start, end } = asked;
+    for (let at = start; at < end; at += CHUNK) {
+      yield this.#damaged(file, at, bytes.read(at, Math.min(at + CHUNK, end)));
+      const sent = Math.min(CHUNK, end - at);
+      asked.sent += sent;
+      if (isPart(file)) this.#count(sent);
+      if (Number.isFinite(this.pace)) await setTimeout((CHUNK / this.pace) * 1000);
     }
-    response.end();
   }
 
   #damaged(file: string, at: number, chunk: Buffer): Buffer {
@@ -127,4 +140,9 @@ export class ModelServer {
     this.#alarm = undefined;
     ring();
   }
+}
+
+/** Manifests are not counted. */
+function isPart(file: string): boolean {
+  return file === "tokenizer.json" || !file.endsWith(".json");
 }

@@ -42,6 +42,14 @@ export class EngineClient {
   }
 
   generate(request: GenerateRequest): void {
+    if (!this.#worker) {
+      this.#receive({
+        kind: "failed",
+        message: "No model is open yet: wait for its download, or open another one.",
+        fatal: false,
+      });
+      return;
+    }
     if (this.#broken) this.#restart();
     this.#post({ kind: "generate", request });
   }

@@ -57,6 +57,7 @@ export class ModelsPanel {
     title.title = origin;
     facts.className = "figures";
     trouble.className = "trouble";
+    trouble.ariaLive = "polite";
     const bar = document.createElement("progress");
     bar.setAttribute("aria-label", `Download of ${name}`);
     const actions = document.createElement("span");
@@ -109,7 +110,6 @@ export class ModelsPanel {
     bar.value = held;
     const said = [model.error, model.note].filter(Boolean).join(" ");
     if (trouble.textContent !== said) trouble.textContent = said;
-    trouble.hidden = said === "";
     buttons.open.hidden = opened || (kind !== "built-in" && state !== "whole");
     buttons.resume.hidden = running || state === "whole" || kind === "built-in";
     buttons.pause.hidden = !running || kind === "built-in";

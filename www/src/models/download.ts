@@ -191,11 +191,24 @@ export class Download {
       } catch (error) {
         if (!(error instanceof Transient)) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await rest(pause, this.#signal);
     }
     this.#signal.throwIfAborted();
     return work();
   }
+}
+
+/** Waits, but not on when the download is stopped. */
+function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener("abort", end);
+  });
 }
 
 export function damaged(entry: FileEntry): StoreError {

@@ -4,7 +4,7 @@ import { verifyFile } from "../../pkg/imagen_web.js";
 import { Download, damaged } from "./download.ts";
 import { writing } from "./locks.ts";
 import type { Model, Run, StoredFile } from "./model.ts";
-import { requireSpace } from "./space.ts";
+import { reserve } from "./space.ts";
 import type { Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
 import { BUILT_IN } from "./store-protocol.ts";
@@ -21,15 +21,15 @@ export class Fetcher {
     this.#changed = changed;
   }
 
-  /** Fetches what is missing of a model, or joins the run that already does. */
-  start(model: Model): Run {
+  /** Fetches what is missing of a model, or of some of its files, or joins the run that is under way. */
+  start(model: Model, files = model.files): Run {
     if (model.run) return model.run;
     const abort = new AbortController();
-    const ready = new Map(model.card.files.map(({ file }) => [file, Promise.withResolvers<void>()]));
+    const ready = new Map(files.map(({ entry }) => [entry.file, Promise.withResolvers<void>()]));
     // Whoever waits for a file is told; nobody has to.
     for (const { promise } of ready.values()) promise.catch(() => {});
     [model.error, model.note, model.waiting] = ["", "", false];
-    const done = this.#run(model, abort, ready)
+    const done = this.#run(model, files, abort, ready)
       .catch((thrown: unknown) => {
         const error = StoreError.from(thrown);
         for (const { reject } of ready.values()) reject(error);
@@ -53,8 +53,8 @@ export class Fetcher {
     await model.run?.done.catch(() => {});
   }
 
-  async #run(model: Model, abort: AbortController, ready: Run["ready"]): Promise<void> {
-    const files = await this.#missing(model);
+  async #run(model: Model, files: StoredFile[], abort: AbortController, ready: Run["ready"]): Promise<void> {
+    const missing = await this.#missing(files);
     const builtIn = model.kind === BUILT_IN;
     // Of the built-in model a user waits for the first files: one after the other.
     const atOnce = builtIn ? 1 : AT_ONCE;
@@ -66,10 +66,10 @@ export class Fetcher {
     };
     const download = new Download(new URL(".", model.origin), cache, atOnce, abort.signal, noRanges);
     const results = await Promise.allSettled(
-      model.files.map(async (file) => {
+      files.map(async (file) => {
         const waiting = ready.get(file.entry.file);
         try {
-          if (files.includes(file)) await this.#file(model, file, download, abort.signal);
+          if (missing.includes(file)) await this.#file(model, file, download, abort.signal);
           waiting?.resolve();
         } catch (thrown) {
           const error = StoreError.from(thrown);
@@ -87,16 +87,16 @@ export class Fetcher {
     if (failure) throw failure;
   }
 
-  /** The files that are not whole, once there is room for them. */
-  async #missing(model: Model): Promise<StoredFile[]> {
+  /** Those that are not whole, once there is room for them. */
+  async #missing(files: StoredFile[]): Promise<StoredFile[]> {
     const seen = await Promise.all(
-      model.files.map(async (file) => ({ file, ...(await this.#storage.look(file.key, file.entry)) })),
+      files.map(async (file) => ({ file, ...(await this.#storage.look(file.key, file.entry)) })),
     );
     const missing = seen.filter(({ record }) => !record.whole);
-    // A file that was begun takes up room up to its last piece already.
     const needed = missing.reduce((bytes, { file, taken }) => bytes + Math.max(0, file.entry.size - taken), 0);
-    if (this.#storage.lasting) await requireSpace(needed);
-    return missing.map(({ file }) => file);
+    const wanted = missing.map(({ file }) => file);
+    await reserve(this.#storage, wanted, needed);
+    return wanted;
   }
 
   async #file(model: Model, { key, entry }: StoredFile, download: Download, signal: AbortSignal): Promise<void> {

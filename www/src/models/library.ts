@@ -45,18 +45,27 @@ export class Library {
     return alone(() => this.#storage.forget(model.id));
   }
 
+  /** Keys of the files that models other than this one have. */
+  async used(but: string): Promise<Set<string>> {
+    return keys((await this.read()).filter(({ id }) => id !== but));
+  }
+
   /** Deletes files that no model has, but for those that somebody is using. */
   sweep(): Promise<void> {
     return alone(async () => {
       const models = await this.read();
       // What belongs to a model that only another version of the page can read is not for this one to delete.
       if (models.length < (await this.#storage.notes()).size) return;
-      const used = new Set(models.flatMap((model) => model.files.map(({ key }) => key)));
+      const used = keys(models);
       for (const key of await this.#storage.keys()) {
         if (!used.has(key)) await ifFree(key, () => this.#storage.delete(key));
       }
     });
   }
+}
+
+function keys(models: Model[]): Set<string> {
+  return new Set(models.flatMap((model) => model.files.map(({ key }) => key)));
 }
 
 function parse(text: string): Note | undefined {

@@ -55,6 +55,12 @@ class MemoryFile implements PieceFile {
     this.record = new PieceRecord(entry);
   }
 
+  get taken(): number {
+    return this.record.held;
+  }
+
+  reserve(): void {}
+
   put(index: number, bytes: Uint8Array<ArrayBuffer>, hash: string): void {
     this.#pieces[index] = new Blob([bytes]);
     this.record.set(index, hash);

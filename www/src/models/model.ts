@@ -13,7 +13,7 @@ export interface StoredFile {
   key: string;
 }
 
-/** A download that is under way. `ready` settles file by file. */
+/** A download that is under way. `ready` has the files that it is to bring, and settles one by one. */
 export interface Run {
   abort: AbortController;
   done: Promise<void>;

@@ -4,7 +4,7 @@
  * Written through synchronous access handles, which only a worker has; each is flushed before its record is written.
  */
 
-import { type FileEntry, NOTHING, PIECE, PieceRecord, pieceCount, pieceRange } from "./pieces.ts";
+import { type FileEntry, NOTHING, PIECE, PieceRecord, pieceCount } from "./pieces.ts";
 import type { PieceFile, Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
 
@@ -105,6 +105,14 @@ class OpfsFile implements PieceFile {
     this.#data = data;
     this.#notes = notes;
     this.drop(this.record.cut(data.getSize()));
+  }
+
+  get taken(): number {
+    return this.#data.getSize();
+  }
+
+  reserve(size: number): void {
+    this.#data.truncate(size);
   }
 
   put(index: number, bytes: Uint8Array<ArrayBuffer>, hash: string): void {

@@ -55,7 +55,7 @@ async function connect(id: string, port: MessagePort): Promise<void> {
         break;
       }
       case "prefetch":
-        opened.prefetch(id);
+        await opened.prefetch(id);
         break;
       case "stop":
         await opened.stop(id);

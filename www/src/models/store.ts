@@ -25,6 +25,7 @@ export class ModelStore {
   /** Other tabs change the same storage. */
   readonly #tabs = new BroadcastChannel("imagen-models");
   #opening: Promise<Model> | undefined;
+  #folders = 0;
   /** Locks on the files that the engine reads. */
   #inUse: { id: string; release: Map<string, () => void> } = { id: "", release: new Map() };
 
@@ -42,6 +43,8 @@ export class ModelStore {
     const storage = await Opfs.open().catch(() => new Memory());
     const store = new ModelStore(storage, builtIn, changed);
     await store.#refresh();
+    // It is in the list also where the page was opened with another one; whoever opens it is told what fails.
+    store.builtIn().catch(() => {});
     return store;
   }
 
@@ -84,7 +87,8 @@ export class ModelStore {
     if (!manifest)
       throw new StoreError("missing", `${name} holds no ${MANIFEST}: choose the folder of a converted model`);
     const bytes = new Uint8Array(await manifest.arrayBuffer());
-    const model = await Model.read(`folder-${this.#models.size}-${name}`, "folder", name, bytes, files);
+    this.#folders += 1;
+    const model = await Model.read(`folder-${this.#folders}`, "folder", name, bytes, files);
     for (const { entry } of model.files) localFile(model, entry.file, entry.size);
     await model.measure(this.#storage);
     this.#models.set(model.id, model);
@@ -112,8 +116,9 @@ export class ModelStore {
     await this.#fetcher.stop(model);
     if (this.#inUse.id === id) throw new StoreError("busy", `${model.card.name} is open: open another model first`);
     if (!model.local) {
+      const others = await this.#library.used(id);
       for (const { key } of model.files) {
-        if (!(await ifFree(key, async () => {}))) {
+        if (!others.has(key) && !(await ifFree(key, async () => {}))) {
           throw new StoreError("busy", `${model.card.name} is in use in another tab: close it first`);
         }
       }
@@ -153,8 +158,11 @@ export class ModelStore {
     return this.#opening;
   }
 
-  prefetch(id: string): void {
+  /** Fetches all of the model that ships. */
+  async prefetch(id: string): Promise<void> {
     const model = this.#models.get(id);
+    // A run that brings a single file comes first.
+    while (model?.run && model.run.ready.size < model.files.length) await model.run.done.catch(() => {});
     if (model) this.resume(id);
   }
 
@@ -210,6 +218,7 @@ export class ModelStore {
 
   async #stored(model: Model, { key, entry }: StoredFile): Promise<Blob> {
     for (let tries = 0; tries < 2; tries += 1) {
+      while (model.run && !model.run.ready.has(entry.file)) await model.run.done.catch(() => {});
       await model.run?.ready.get(entry.file)?.promise;
       const held = this.#inUse.release.get(key);
       const release = held ?? (await reading(key));
@@ -220,7 +229,7 @@ export class ModelStore {
       this.#inUse.release.delete(key);
       release();
       if (model.kind !== BUILT_IN) break;
-      this.#fetcher.start(model);
+      this.#fetcher.start(model, [{ key, entry }]);
     }
     throw new StoreError("incomplete", "it was deleted or damaged meanwhile; resume the model's download");
   }
@@ -236,7 +245,8 @@ export class ModelStore {
     for (const model of models) {
       const known = this.#models.get(model.id);
       if (known?.run) continue;
-      const current = known && equal(known.manifest, model.manifest) ? known : model;
+      const same = known && (model.id === BUILT_IN || equal(known.manifest, model.manifest));
+      const current = same ? known : model;
       await current.measure(this.#storage);
       this.#models.set(model.id, current);
     }
