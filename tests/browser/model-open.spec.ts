@@ -1,6 +1,6 @@
 /** Pictures from models that did not come with the page: by address, from a folder, and what is only half there. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, type Page, test } from "@playwright/test";
 import { FakeModel, sha256 } from "./fake-model.ts";
 import { ModelServer } from "./model-server.ts";
@@ -136,12 +136,35 @@ test("a local folder is opened in place", async ({ page }) => {
   await draw(page);
 });
 
-test("a folder that is no model, or not all of one, is refused in words", async ({ page }) => {
+test("a folder is opened by dropping it", async ({ context, page }) => {
+  const models = new ModelsPage(page);
+  await models.open();
+  await models.section.scrollIntoViewIfNeeded();
+  const box = await models.section.boundingBox();
+  if (!box) throw new Error("the section is not visible");
+  const session = await context.newCDPSession(page);
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+    const data = { items: [], files: [FOLDER.pathname.replace(/\/$/, "")], dragOperationsMask: 1 };
+    await session.send("Input.dispatchDragEvent", { type, x: box.x + 20, y: box.y + 20, data });
+  }
+  await expect(models.row("storybook").filter({ hasText: "in a folder" })).toHaveAttribute("aria-current", "true");
+  await new Studio(page).expectState("idle");
+});
+
+test("a folder that is no model, or not all of one, is refused in words", async ({ page }, info) => {
   const models = new ModelsPage(page);
   await models.open();
   const input = models.section.locator("input[type=file]");
   await input.setInputFiles(new URL("../../docs", import.meta.url).pathname);
-  await expect(models.section).toContainText("holds no imagen.json");
+  await expect(models.section).toContainText("docs holds no imagen.json");
+  const folder = info.outputPath("part");
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(new URL("imagen.json", FOLDER), `${folder}/imagen.json`);
+  await input.setInputFiles(folder);
+  await expect(models.section).toContainText("part holds no tokenizer.json");
+  writeFileSync(`${folder}/tokenizer.json`, "{}");
+  await input.setInputFiles(folder);
+  await expect(models.section).toContainText("tokenizer.json has 2 bytes instead of 41870");
   await expect(models.section.getByRole("listitem")).toHaveCount(1);
 });
 
