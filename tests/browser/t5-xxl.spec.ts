@@ -1,13 +1,11 @@
 /** A text encoder of T5-XXL's size in the page: fetched by ranges, verified, kept on the disk and never whole in memory. */
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium, expect, test } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import { FakeModel, PIECE } from "./fake-model.ts";
 import { longestTask } from "./main-thread.ts";
 import { ModelServer, type Served } from "./model-server.ts";
 import { ModelsPage } from "./models-page.ts";
+import { onDisk } from "./on-disk.ts";
 import { T5Xxl } from "./t5-xxl.ts";
 
 const MIB = 1024 * 1024;
@@ -21,7 +19,7 @@ const WATCHED = `
     return made;
   };`;
 
-test("2.9 GB of T5-XXL are fetched and verified while the page stays responsive @slow", async ({ baseURL }) => {
+test("2.9 GB of T5-XXL are fetched and verified while the page stays responsive @slow", async () => {
   test.setTimeout(900_000);
   const encoder = new T5Xxl();
   const model = new FakeModel("xxl", [1, MIB, MIB, MIB]);
@@ -31,16 +29,7 @@ test("2.9 GB of T5-XXL are fetched and verified while the page stays responsive 
   files.set(entry.file, encoder);
   files.set("imagen.json", Buffer.from(JSON.stringify(model.manifest)));
   const server = await ModelServer.start(files);
-  // On the disk: a private window keeps its files in memory.
-  const profile = await mkdtemp(join(tmpdir(), "imagen-"));
-  const { executablePath, args } = test.info().project.use.launchOptions ?? {};
-  const context = await chromium.launchPersistentContext(profile, {
-    ...(executablePath ? { executablePath } : {}),
-    // A script that a test has changed counts as one from the internet, which may not load from this machine.
-    args: [...(args ?? []), "--disable-features=LocalNetworkAccessChecks"],
-    ...(baseURL ? { baseURL } : {}),
-  });
-  try {
+  await onDisk(async (context) => {
     const page = await context.newPage();
     await page.route(/assets\/(store-)?worker-.*\.js/, async (route) => {
       const response = await route.fetch();
@@ -76,9 +65,6 @@ test("2.9 GB of T5-XXL are fetched and verified while the page stays responsive 
     const asked = server.asked.filter(({ file }) => file === entry.file);
     expect(asked.map(({ start }) => start / PIECE).toSorted((a, b) => a - b)).toEqual([...(entry.pieces ?? []).keys()]);
     expect(asked.reduce((bytes, { sent }) => bytes + sent, 0)).toBe(entry.size);
-  } finally {
-    await context.close();
-    await server.stop();
-    await rm(profile, { recursive: true, force: true });
-  }
+  });
+  await server.stop();
 });
