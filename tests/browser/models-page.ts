@@ -1,7 +1,7 @@
 /** The page's section about models as a user finds it, and what lies in the browser's storage behind it. */
 
 import { expect, type Locator, type Page } from "@playwright/test";
-import { type Entry, PIECE, sha256 } from "./fake-model.ts";
+import { type Entry, type FakeModel, PIECE, sha256 } from "./fake-model.ts";
 
 export class ModelsPage {
   readonly page: Page;
@@ -56,6 +56,11 @@ export class ModelsPage {
         return [file, Array.from({ length: Math.ceil(size / PIECE) }, (_, index) => index).filter(there)];
       }),
     );
+  }
+
+  /** All files are stored and have the hashes of the manifest. */
+  async expectVerified({ entries }: FakeModel): Promise<void> {
+    expect(await this.hashes(entries)).toEqual(entries.map((entry) => entry.sha256));
   }
 
   /** The SHA-256 of each stored file, or nothing where there is none. */
