@@ -130,7 +130,7 @@ impl Observer for Decisions {
 
 #[test]
 fn the_device_is_asked_for_what_the_budget_allows() {
-    let request = Request { steps: [(64, 1), (256, 1)].into(), stop_at_stage: Some(2), ..base(1) };
+    let request = Request { steps: [(64, 1.into()), (256, 1.into())].into(), stop_at_stage: Some(2), ..base(1) };
     let run = |budget: u64| {
         let device = device();
         let mut cascade = open(Backend::Gpu(Arc::clone(&device)));

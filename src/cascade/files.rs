@@ -120,3 +120,23 @@ async fn read_all(source: &mut dyn Source) -> Result<Vec<u8>, CascadeError> {
     let length = usize::try_from(source.len()).unwrap_or(usize::MAX);
     Ok(source.read(0, length).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_piece_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = vec![7; 2 * PIECE_BYTES as usize + 3];
+        let pieces = bytes.chunks(PIECE_BYTES as usize).map(|piece| hex::encode(Sha256::digest(piece))).collect();
+        let entry = FileEntry { file: "a.gguf".into(), size: bytes.len() as u64, sha256: String::new(), pieces };
+        let check = |bytes: &[u8]| {
+            std::fs::write(folder.path().join("a.gguf"), bytes).unwrap();
+            pollster::block_on(check_pieces(&Directory::new(folder.path()), &entry))
+        };
+        check(&bytes).unwrap();
+        bytes[PIECE_BYTES as usize] = 8;
+        assert!(check(&bytes).unwrap_err().to_string().contains("piece 2 of a.gguf"));
+    }
+}

@@ -6,6 +6,7 @@ use super::files::JsFiles;
 use super::model_card::ModelCard;
 use super::observer::JsObserver;
 use crate::cascade::{Cascade, Manifest, Request};
+use crate::weights::Adapter;
 use js_sys::Function;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -81,6 +82,22 @@ impl Engine {
         self.cascade.replace(Some(cascade));
         let cancelled = self.cancelled.replace(false);
         result.map(drop).map_err(|error| error::to_js(&error, cancelled))
+    }
+
+    /// Merges a low-rank adapter (LoRA, safetensors) into the U-Net that it fits, `scale` times as strong as it was
+    /// trained. `name` is for messages.
+    ///
+    /// # Errors
+    /// For what is no adapter of this model, and while a picture is made.
+    pub async fn adapt(&self, name: String, bytes: Vec<u8>, scale: f32) -> Result<(), JsValue> {
+        let adapter =
+            Adapter::from_safetensors(&name, &bytes, scale).map_err(|error| error::other(error.to_string()))?;
+        let Some(mut cascade) = self.cascade.take() else {
+            return Err(error::other("a picture is being made; cancel it first"));
+        };
+        let result = cascade.adapt(adapter).await;
+        self.cascade.replace(Some(cascade));
+        result.map_err(|error| error::to_js(&error, false))
     }
 
     /// Ends the running generation, or the next one, at its next step or read.

@@ -6,6 +6,7 @@ use crate::cascade::{CascadeError, ModelFiles};
 use crate::weights::{self, Source, WeightsError};
 use async_trait::async_trait;
 use js_sys::{Error, Uint8Array};
+use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
 
 /// What JavaScript is asked for at once.
@@ -72,6 +73,12 @@ pub async fn verify_file(name: String, file: JsFile, size: f64, sha256: String) 
     let mut source = JsSource::new(name, file).map_err(error::other)?;
     let result = weights::verify(&mut source, size as u64, &sha256).await;
     result.map_err(|error| error::to_js(&error.into(), false))
+}
+
+/// The SHA-256 of some bytes in lower-case hexadecimal, for a page over plain http, where the browser offers none.
+#[wasm_bindgen]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// One of the files.

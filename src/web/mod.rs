@@ -14,7 +14,7 @@ mod observer;
 #[cfg(feature = "bench")]
 pub use bench::{Bench, BenchPlan};
 pub use engine::{Engine, read_manifest};
-pub use files::{JsFile, JsFiles, verify_file};
+pub use files::{JsFile, JsFiles, sha256, verify_file};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -1,5 +1,6 @@
 //! A generation's events as JavaScript objects: the event's own fields, for a preview or a finished stage a `picture` of
-//! `{ size, rgba, png? }`, and for a profile its `table`.
+//! `{ size, rgba, png? }`, for a
+//! profile its `table`, and for a decision about memory its `text`.
 
 use super::error;
 use crate::cascade::{CascadeError, Event, Manifest, Observer, Request, picture_settings};
@@ -51,6 +52,9 @@ impl JsObserver<'_> {
         }
         if let Event::Profile(profile) = event {
             Reflect::set(&object, &"table".into(), &profile.to_string().into())?;
+        }
+        if let Event::Memory(decision) = event {
+            Reflect::set(&object, &"text".into(), &decision.to_string().into())?;
         }
         self.on_event.call1(&JsValue::NULL, &object).map(drop)
     }

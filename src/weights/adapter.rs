@@ -205,7 +205,7 @@ fn matrix(key: &str, view: &TensorView<'_>) -> Result<Matrix, String> {
 }
 
 /// Alpha divided by the rank, as PEFT's configuration in the file's header states them.
-fn stated_strength(json: &String) -> Option<f32> {
+fn stated_strength(json: &str) -> Option<f32> {
     let stated: Value = serde_json::from_str(json).ok()?;
     let number = |name: &str| {
         let value = stated.get(format!("unet.{name}")).or_else(|| stated.get(name))?;

@@ -2,7 +2,8 @@
 
 import { defineConfig } from "@playwright/test";
 
-const PORT = 4173;
+/** Another one where a checkout beside this one is being tested too. */
+const PORT = Number(process.env.PAGE_PORT ?? 4173);
 /** Any depth must do: nothing in the page may know where it lies. */
 const FOLDER = "/some/folder/";
 

@@ -2,32 +2,60 @@
  * The page's side of the worker: starts it, talks to it, and replaces it when it does not listen.
  *
  * The networks run synchronously between two steps. On a CPU a step of the largest stage takes many seconds, in which
- * no message is read; a cancel that is not answered soon ends the worker and starts another one, which is given the
- * model's files that had already arrived.
+ * no message is read; a cancel that is not answered soon ends the worker and starts another one. Another model gets
+ * another worker too, so that nothing of the one before stays in memory.
  */
 
-import type { DeviceChoice, FromWorker, GenerateRequest, ToWorker } from "./protocol.ts";
+import type { EngineOptions, FromWorker, GenerateRequest, ToWorker } from "./protocol.ts";
 
 /** How long a cancel may take before the worker is replaced. */
 const PATIENCE_MS = 1500;
 
 export class EngineClient {
-  readonly #folder: string;
-  readonly #device: DeviceChoice;
+  readonly #wasm: Promise<WebAssembly.Module>;
+  readonly #connect: (model: string) => MessagePort;
   readonly #receive: (message: FromWorker) => void;
-  #files = new Map<string, Blob>();
-  #worker: Worker;
+  #model = "";
+  #options: EngineOptions;
+  #worker: Worker | undefined;
   #deadline = 0;
   #broken = false;
 
-  constructor(folder: string, device: DeviceChoice, receive: (message: FromWorker) => void) {
-    this.#folder = folder;
-    this.#device = device;
+  /** `connect` gives access to the files of a model. */
+  constructor(
+    wasm: Promise<WebAssembly.Module>,
+    connect: (model: string) => MessagePort,
+    options: EngineOptions,
+    receive: (message: FromWorker) => void,
+  ) {
+    this.#wasm = wasm;
+    this.#connect = connect;
+    this.#options = options;
     this.#receive = receive;
-    this.#worker = this.#start();
+  }
+
+  /** Opens a model, in place of the one that is open. */
+  open(model: string): void {
+    this.#settled();
+    this.#model = model;
+    this.#restart();
+  }
+
+  /** Opens the model again with other options. */
+  configure(change: Partial<EngineOptions>): void {
+    this.#options = { ...this.#options, ...change };
+    if (this.#worker) this.open(this.#model);
   }
 
   generate(request: GenerateRequest): void {
+    if (!this.#worker) {
+      this.#receive({
+        kind: "failed",
+        message: "No model is open yet: wait for its download, or open another one.",
+        fatal: false,
+      });
+      return;
+    }
     if (this.#broken) this.#restart();
     this.#post({ kind: "generate", request });
   }
@@ -39,7 +67,7 @@ export class EngineClient {
   }
 
   #restart(): void {
-    this.#worker.terminate();
+    this.#worker?.terminate();
     this.#worker = this.#start();
     this.#broken = false;
   }
@@ -57,23 +85,16 @@ export class EngineClient {
       event.preventDefault();
       this.#handle({ kind: "failed", message: workerFailure(event.message), fatal: true });
     };
-    worker.postMessage({
-      kind: "open",
-      folder: this.#folder,
-      device: this.#device,
-      files: this.#files,
-    } satisfies ToWorker);
+    const files = this.#connect(this.#model);
+    this.#wasm.then(
+      (wasm) => worker.postMessage({ kind: "open", wasm, files, options: this.#options } satisfies ToWorker, [files]),
+      (error: Error) => this.#handle({ kind: "failed", message: error.message, fatal: true }),
+    );
     return worker;
   }
 
   #handle(message: FromWorker): void {
     switch (message.kind) {
-      case "file":
-        this.#files.set(message.name, message.blob);
-        return;
-      case "forget":
-        this.#files.clear();
-        return;
       case "failed":
         this.#broken = message.fatal;
         this.#settled();
@@ -91,7 +112,7 @@ export class EngineClient {
   }
 
   #post(message: ToWorker): void {
-    this.#worker.postMessage(message);
+    this.#worker?.postMessage(message);
   }
 }
 

@@ -1,11 +1,21 @@
 /** The page: reads the form, sends requests to the worker, and shows what comes back. */
 
 import { EngineClient } from "./engine-client.ts";
+import { ModelsSection } from "./models-section.ts";
 import { PictureView } from "./picture.ts";
 import { ProgressList } from "./progress-list.ts";
-import type { DeviceChoice, DeviceInfo, FromWorker, GenerateRequest, ModelCard, Progress } from "./protocol.ts";
+import type {
+  DeviceChoice,
+  DeviceInfo,
+  EngineOptions,
+  FromWorker,
+  GenerateRequest,
+  ModelCard,
+  Progress,
+} from "./protocol.ts";
 import { duration, megabytes } from "./rate.ts";
 import { StageSettingsForm } from "./stage-settings.ts";
+import { compile } from "./wasm.ts";
 
 type State = "idle" | "loading" | "encoding" | "sampling" | "done" | "error";
 
@@ -31,8 +41,9 @@ let running = false;
 let stage = 0;
 let started = 0;
 
-const folder = new URL("models/storybook/", document.baseURI).href;
-const engine = new EngineClient(folder, deviceChoice(), receive);
+const wasm = compile();
+const models = new ModelsSection(element("models", HTMLElement), wasm, { open, download, failed });
+const engine = new EngineClient(wasm, (id) => models.connect(id), { device: deviceChoice() }, receive);
 
 /** `?profile` asks for what each GPU kernel takes, for developers. */
 const profiling = new URLSearchParams(location.search).has("profile");
@@ -41,6 +52,33 @@ const profiling = new URLSearchParams(location.search).has("profile");
 function deviceChoice(): DeviceChoice {
   const wanted = new URLSearchParams(location.search).get("device");
   return wanted === "gpu" || wanted === "gpu-half" || wanted === "cpu" ? wanted : "auto";
+}
+
+/** Opens a model, in place of the one before. */
+function open(id: string): void {
+  if (running) stop("idle", "");
+  settings = undefined;
+  error.textContent = "";
+  setState("loading", "Opening the model…");
+  engine.open(id);
+}
+
+/** Opens the model again with another setting of how it runs. */
+function configure(change: Partial<EngineOptions>): void {
+  if (running) stop("idle", "");
+  error.textContent = "";
+  setState("loading", "Opening the model…");
+  engine.configure(change);
+}
+
+/** Bytes of the model in use that have arrived. */
+function download(done: number, total: number): void {
+  if (running) progress?.download(done, total);
+}
+
+function failed(message: string): void {
+  stop("error", "");
+  error.textContent = sentence(message);
 }
 
 function setState(state: State, text: string): void {
@@ -58,9 +96,6 @@ function receive(message: FromWorker): void {
       showDevice(message.device);
       if (!running && app.dataset.state === "loading") setState("idle", "");
       break;
-    case "download":
-      if (running) progress?.download(message.done, message.total);
-      break;
     case "progress":
       if (running) showProgress(message.progress);
       break;
@@ -77,8 +112,7 @@ function receive(message: FromWorker): void {
       if (running) stop("idle", "Cancelled.");
       break;
     case "failed":
-      stop("error", "");
-      error.textContent = sentence(message.message);
+      failed(message.message);
   }
 }
 
@@ -125,6 +159,10 @@ function showProgress(event: Progress): void {
     case "compiling":
       progress?.prepare(stage, `preparing the GPU: ${event.done} of ${event.total}`);
       setState("loading", "Preparing the GPU…");
+      break;
+    case "memory":
+      notice.hidden = false;
+      notice.textContent = sentence(event.text);
       break;
     case "encoding":
       setState("encoding", "Reading the prompt…");
@@ -231,6 +269,18 @@ element("form", HTMLFormElement).onsubmit = (event) => {
   start();
 };
 cancelButton.onclick = cancel;
+const gpuMemory = element("gpu-memory", HTMLSelectElement);
+gpuMemory.onchange = () => configure({ gpuMemory: Number(gpuMemory.value) * 2 ** 30 || undefined });
+const lora = element("lora", HTMLInputElement);
+const loraScale = element("lora-scale", HTMLInputElement);
+lora.onchange = loraScale.onchange = () => {
+  const file = lora.files?.[0];
+  configure({ adapter: file && { file, scale: loraScale.valueAsNumber } });
+};
+element("lora-remove", HTMLButtonElement).onclick = () => {
+  lora.value = "";
+  configure({ adapter: undefined });
+};
 element("dice", HTMLButtonElement).onclick = rollSeed;
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -241,3 +291,5 @@ document.addEventListener("keydown", (event) => {
   }
 });
 rollSeed();
+/** `?model=ADDRESS` opens that model instead of the one that ships. */
+models.start(new URLSearchParams(location.search).get("model"));

@@ -6,6 +6,8 @@
  * callbacks, checked by the compiler on both sides, and costs no code in the bundle.
  */
 
+import type { FileEntry } from "./models/pieces.ts";
+
 export type DeviceChoice = "auto" | "gpu" | "gpu-half" | "cpu";
 
 /** What the networks run on. `reason` says why, where it was not the first choice. */
@@ -24,14 +26,14 @@ export interface StageCard {
   guidance: number;
 }
 
-/** What the page shows of the manifest. */
+/** What the page needs of the manifest. */
 export interface ModelCard {
   name: string;
   version: string;
   license: string;
   examples: string[];
-  /** Names of all files but the manifest, in the order in which they are needed, and their bytes together. */
-  files: string[];
+  /** All files but the manifest, in the order in which they are needed, and their bytes together. */
+  files: FileEntry[];
   bytes: number;
   stages: StageCard[];
 }
@@ -55,6 +57,8 @@ export interface GenerateRequest {
 export type Progress =
   | { event: "loading"; part: string; done: number; total: number }
   | { event: "compiling"; part: string; done: number; total: number }
+  /** What stays loaded during this run. */
+  | { event: "memory"; text: string }
   | { event: "encoding" }
   | { event: "notice"; message: string }
   | { event: "stage_started"; stage: number; image_size: number; steps: number; images: number }
@@ -64,19 +68,23 @@ export type Progress =
   | { event: "profile"; part: string; table: string }
   | { event: "resumed"; stage: number; image_size: number };
 
+/** What a model is opened with. */
+export interface EngineOptions {
+  device: DeviceChoice;
+  /** Bytes of GPU memory that may be used; the program decides where it is left out. */
+  gpuMemory?: number;
+  /** A low-rank adapter (LoRA) that is merged into the U-Net it fits, so many times as strong as it was trained. */
+  adapter?: { file: File; scale: number };
+}
+
 export type ToWorker =
-  /** First message. `folder` is the model's address; `files` are what an earlier worker had downloaded of it. */
-  | { kind: "open"; folder: string; device: DeviceChoice; files: Map<string, Blob> }
+  /** First message: the compiled WASM, and the port behind which the store gives out the model's files. */
+  | { kind: "open"; wasm: WebAssembly.Module; files: MessagePort; options: EngineOptions }
   | { kind: "generate"; request: GenerateRequest }
   | { kind: "cancel" };
 
 export type FromWorker =
   | { kind: "opened"; model: ModelCard; device: DeviceInfo }
-  /** Bytes of the whole model that have arrived. */
-  | { kind: "download"; done: number; total: number }
-  | { kind: "file"; name: string; blob: Blob }
-  /** A file turned out to be damaged: nothing downloaded so far is to be trusted. */
-  | { kind: "forget" }
   | { kind: "progress"; progress: Progress }
   | { kind: "picture"; size: number; bitmap: ImageBitmap; finished: boolean }
   /** A finished stage's PNG with its settings in it. */

@@ -17,6 +17,7 @@ export class StageSettingsForm {
 
   constructor(body: HTMLElement, stop: HTMLSelectElement, model: ModelCard) {
     this.#stop = stop;
+    body.replaceChildren();
     this.#inputs = model.stages.map((stage) => {
       const name = `${stage.imageSize} × ${stage.imageSize}`;
       const steps = number(`Steps for ${name}`, stage.steps, 1, stage.maxSteps, 1);

@@ -2,14 +2,14 @@
  * The worker: owns the WASM module, the GPU device and the weights, so that the page never waits for any of them.
  *
  * Messages are in protocol.ts. Everything about pictures happens in Rust; this file only connects the three callbacks
- * that Rust needs (read a file, report an event, ask whether to stop) to fetch and postMessage.
+ * that Rust needs (read a file, report an event, ask whether to stop) to the store of models and postMessage.
  */
 
 import init, { Engine } from "../pkg/imagen_web.js";
-import { ModelFiles } from "./model-files.ts";
+import { StoredFiles } from "./models/stored-files.ts";
 import type {
-  DeviceChoice,
   DeviceInfo,
+  EngineOptions,
   FromWorker,
   GenerateRequest,
   ModelCard,
@@ -31,38 +31,22 @@ interface RustError {
 /** Previews per stage: enough to watch, few enough to cost nothing. */
 const PREVIEWS = 8;
 
-let files: ModelFiles;
+let files: StoredFiles;
 let engine: Promise<Engine>;
 let model: ModelCard;
-let arrived = 0;
 let active = false;
 
 function send(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
 }
 
-async function open(folder: string, device: DeviceChoice, known: Map<string, Blob>): Promise<Engine> {
-  files = new ModelFiles(new URL(folder), known, {
-    received: (bytes) => {
-      arrived += bytes;
-      // Before the manifest is read, nobody knows of how much.
-      if (model) send({ kind: "download", done: arrived, total: model.bytes });
-    },
-    complete: (name, blob) => {
-      known.set(name, blob);
-      send({ kind: "file", name, blob });
-    },
-  });
-  await init();
-  const opened = await Engine.open(
-    {
-      size: (name: string) => files.size(name),
-      read: (name: string, at: number, n: number) => files.read(name, at, n),
-    },
-    device,
-  );
+async function open(wasm: WebAssembly.Module, port: MessagePort, options: EngineOptions): Promise<Engine> {
+  const { device, gpuMemory, adapter } = options;
+  files = new StoredFiles(port);
+  await init({ module_or_path: wasm });
+  const opened = await Engine.open(files, device, gpuMemory);
+  if (adapter) await opened.adapt(adapter.file.name, new Uint8Array(await adapter.file.arrayBuffer()), adapter.scale);
   model = opened.model() as ModelCard;
-  arrived = model.files.reduce((bytes, name) => bytes + (known.get(name)?.size ?? 0), 0);
   send({ kind: "opened", model, device: opened.device() as DeviceInfo });
   return opened;
 }
@@ -94,7 +78,7 @@ function onEvent({ picture, ...progress }: RustEvent): void {
 let shown = Promise.resolve();
 
 async function generate(running: Engine, request: GenerateRequest): Promise<void> {
-  void files.prefetch(model.files);
+  files.prefetch();
   const sizes = model.stages.slice(0, request.stages.length).map((stage) => stage.imageSize);
   const perStage = (pick: (settings: GenerateRequest["stages"][number]) => number) =>
     Object.fromEntries(sizes.map((size, i) => [size, pick(request.stages[i] ?? { steps: 1, guidance: 1 })]));
@@ -122,11 +106,7 @@ function report(error: unknown): void {
     send({ kind: "cancelled" });
     return;
   }
-  if (kind === "files") {
-    files.forget();
-    arrived = 0;
-    send({ kind: "forget" });
-  }
+  if (kind === "files") files.recheck();
   send({ kind: "failed", message, fatal: kind === "fatal" });
 }
 
@@ -138,7 +118,7 @@ function understood(error: unknown): RustError {
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   switch (data.kind) {
     case "open":
-      engine = open(data.folder, data.device, data.files);
+      engine = open(data.wasm, data.files, data.options);
       engine.catch((error: unknown) => report({ ...understood(error), kind: "fatal" }));
       break;
     case "generate":
@@ -152,7 +132,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case "cancel":
       // One that comes too late must not end the next generation.
       if (!active) break;
-      files.abort();
+      files.stop();
       engine.then((running) => running.cancel(), ignore);
       break;
   }

@@ -1,0 +1,45 @@
+/**
+ * One lock per stored file, across all tabs: held by the one who writes or deletes it, shared by those who read it. A tab
+ * that dies lets go.
+ */
+
+const nameOf = (key: string) => `imagen-file:${key}`;
+
+/** For what several tabs must not do at once to the list of models. */
+export function alone<T>(work: () => Promise<T>): Promise<T> {
+  return navigator.locks ? navigator.locks.request("imagen-models", work) : work();
+}
+
+/** Runs `work` when nobody else has the file; `waits` is called first where somebody has. */
+export async function writing<T>(
+  key: string,
+  signal: AbortSignal,
+  waits: () => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const result = await ifFree(key, work);
+  if (result) return result.value;
+  waits();
+  // The lock's type takes the promise for the value.
+  return (await navigator.locks.request(nameOf(key), { signal }, work)) as T;
+}
+
+/** Runs `work` if nobody else has the file; else returns nothing at once. */
+export async function ifFree<T>(key: string, work: () => Promise<T>): Promise<{ value: T } | undefined> {
+  // A page over plain http has neither locks nor storage that tabs could share.
+  if (!navigator.locks) return { value: await work() };
+  const result = await navigator.locks.request(nameOf(key), { ifAvailable: true }, async (lock) =>
+    lock ? { value: await work() } : undefined,
+  );
+  return result as { value: T } | undefined;
+}
+
+/** Keeps others from writing or deleting the file until the returned function is called. */
+export function reading(key: string): Promise<() => void> {
+  if (!navigator.locks) return Promise.resolve(() => {});
+  return new Promise((resolve, reject) => {
+    navigator.locks
+      .request(nameOf(key), { mode: "shared" }, () => new Promise<void>((release) => resolve(release)))
+      .catch(reject);
+  });
+}

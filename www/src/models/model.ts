@@ -1,0 +1,99 @@
+/** What the store knows of one model. */
+
+import { readManifest } from "../../pkg/imagen_web.js";
+import type { ModelCard } from "../protocol.ts";
+import { type FileEntry, storageKey } from "./pieces.ts";
+import type { Storage } from "./storage.ts";
+import { StoreError } from "./store-error.ts";
+import type { ModelKind, ModelState, ModelView } from "./store-protocol.ts";
+
+/** A file and its name in storage. */
+export interface StoredFile {
+  entry: FileEntry;
+  key: string;
+}
+
+/** A download that is under way. `ready` has the files that it is to bring, and settles one by one. */
+export interface Run {
+  abort: AbortController;
+  done: Promise<void>;
+  ready: Map<string, PromiseWithResolvers<void>>;
+}
+
+export class Model {
+  readonly id: string;
+  readonly kind: ModelKind;
+  /** The manifest's address, or the folder's name. */
+  readonly origin: string;
+  /** The manifest, as it was read. */
+  readonly manifest: Uint8Array<ArrayBuffer>;
+  readonly card: ModelCard;
+  readonly files: StoredFile[];
+  /** A local folder's files; else they lie in storage. */
+  readonly local: ReadonlyMap<string, File> | undefined;
+  held = 0;
+  whole = false;
+  waiting = false;
+  run: Run | undefined;
+  error = "";
+  note = "";
+
+  private constructor(
+    id: string,
+    kind: ModelKind,
+    origin: string,
+    manifest: Uint8Array<ArrayBuffer>,
+    card: ModelCard,
+    files: StoredFile[],
+    local?: ReadonlyMap<string, File>,
+  ) {
+    this.id = id;
+    this.kind = kind;
+    this.origin = origin;
+    this.manifest = manifest;
+    this.card = card;
+    this.files = files;
+    this.local = local;
+  }
+
+  /** @throws StoreError `manifest` for one that Rust refuses. */
+  static async read(
+    id: string,
+    kind: ModelKind,
+    origin: string,
+    manifest: Uint8Array<ArrayBuffer>,
+    local?: ReadonlyMap<string, File>,
+  ): Promise<Model> {
+    let card: ModelCard;
+    try {
+      card = readManifest(manifest) as ModelCard;
+    } catch (error) {
+      const reason = (error as { message?: string }).message ?? String(error);
+      throw new StoreError("manifest", `${origin}: ${reason}`, { cause: error });
+    }
+    const files = await Promise.all(card.files.map(async (entry) => ({ entry, key: await storageKey(entry) })));
+    return new Model(id, kind, origin, manifest, card, files, local);
+  }
+
+  /** Looks at what is there of its files. */
+  async measure(storage: Storage): Promise<void> {
+    if (this.local) {
+      [this.held, this.whole] = [this.card.bytes, true];
+      return;
+    }
+    const seen = await Promise.all(this.files.map(({ key, entry }) => storage.look(key, entry)));
+    this.held = seen.reduce((bytes, { record }) => bytes + record.held, 0);
+    this.whole = seen.every(({ record }) => record.whole);
+  }
+
+  get state(): ModelState {
+    if (this.run) return this.waiting ? "waiting" : "downloading";
+    return this.whole ? "whole" : "partial";
+  }
+
+  view(): ModelView {
+    const { id, kind, origin, held, state, error, note } = this;
+    const { name, version, license, bytes } = this.card;
+    return { id, kind, origin, held, state, error, note, name, version, license, bytes };
+  }
+}

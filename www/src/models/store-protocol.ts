@@ -1,0 +1,55 @@
+/** The messages between the page and the store's worker, and between the engine's worker and the store's. */
+
+export type ModelKind = "built-in" | "url" | "folder";
+
+/** `partial`: nothing or a part is there, and nothing is being fetched; `waiting`: for another tab. */
+export type ModelState = "partial" | "waiting" | "downloading" | "whole";
+
+/** A model as a list shows it. */
+export interface ModelView {
+  id: string;
+  kind: ModelKind;
+  name: string;
+  version: string;
+  license: string;
+  /** Where it came from: an address, or a folder's name. */
+  origin: string;
+  bytes: number;
+  held: number;
+  state: ModelState;
+  /** Why it is not whole, or what the user should know. */
+  error: string;
+  note: string;
+}
+
+/** The model that ships with the page. */
+export const BUILT_IN = "built-in";
+
+export type ToStore =
+  /** First message: the compiled WASM, which checks manifests, and the address of the built-in model's. */
+  | { kind: "start"; wasm: WebAssembly.Module; builtIn: string }
+  | { kind: "add"; call: number; address: string }
+  | { kind: "folder"; call: number; name: string; files: Map<string, File> }
+  | { kind: "resume"; call: number; id: string }
+  | { kind: "pause"; call: number; id: string }
+  | { kind: "remove"; call: number; id: string }
+  /** Gives the engine's worker access to a model, until the next one is given. */
+  | { kind: "connect"; id: string; port: MessagePort };
+
+export type FromStore =
+  | { kind: "models"; models: ModelView[]; lasting: boolean }
+  /** The answer to a call. */
+  | { kind: "done"; call: number; id: string }
+  | { kind: "failed"; call: number; message: string };
+
+/** What the engine's worker asks of its model. */
+export type FileRequest =
+  | { kind: "file"; call: number; name: string }
+  /** All files will be needed. */
+  | { kind: "prefetch" }
+  /** Nothing is needed any more. */
+  | { kind: "stop" }
+  /** Rust found a file damaged. */
+  | { kind: "recheck" };
+
+export type FileAnswer = { call: number; blob: Blob } | { call: number; message: string };

@@ -1,0 +1,97 @@
+/**
+ * The store's worker. Apart from the engine's, so that a download neither waits for a picture nor ends with a worker that
+ * is replaced.
+ */
+
+import init from "../../pkg/imagen_web.js";
+import { ModelStore } from "./store.ts";
+import { StoreError } from "./store-error.ts";
+import type { FileAnswer, FileRequest, FromStore, ToStore } from "./store-protocol.ts";
+
+/** Milliseconds between two lists that are sent while a download runs. */
+const PACE = 150;
+
+let store: Promise<ModelStore>;
+let telling = 0;
+
+function send(message: FromStore): void {
+  self.postMessage(message);
+}
+
+/** Sends the list soon, but not for every chunk that arrives. */
+function tell(): void {
+  if (telling) return;
+  telling = self.setTimeout(async () => {
+    const { lasting, ...opened } = await store.then((store) => ({ lasting: store.lasting, models: store.views() }));
+    telling = 0;
+    send({ kind: "models", lasting, ...opened });
+  }, PACE);
+}
+
+async function start(wasm: WebAssembly.Module, builtIn: string): Promise<ModelStore> {
+  await init({ module_or_path: wasm });
+  return ModelStore.start(new URL(builtIn), tell);
+}
+
+async function answer(call: number, work: (store: ModelStore) => string | Promise<string>): Promise<void> {
+  try {
+    send({ kind: "done", call, id: await work(await store) });
+  } catch (error) {
+    send({ kind: "failed", call, message: StoreError.from(error).message });
+  }
+}
+
+async function connect(id: string, port: MessagePort): Promise<void> {
+  (await store).use(id);
+  port.onmessage = async ({ data }: MessageEvent<FileRequest>) => {
+    const opened = await store;
+    switch (data.kind) {
+      case "file": {
+        const result = await opened.file(id, data.name).then(
+          (blob): FileAnswer => ({ call: data.call, blob }),
+          (error): FileAnswer => ({ call: data.call, message: StoreError.from(error).message }),
+        );
+        port.postMessage(result);
+        break;
+      }
+      case "prefetch":
+        await opened.prefetch(id);
+        break;
+      case "stop":
+        await opened.stop(id);
+        break;
+      case "recheck":
+        await opened.recheck(id);
+        break;
+    }
+  };
+}
+
+self.onmessage = ({ data }: MessageEvent<ToStore>) => {
+  switch (data.kind) {
+    case "start":
+      store = start(data.wasm, data.builtIn);
+      break;
+    case "add":
+      void answer(data.call, (store) => store.add(data.address));
+      break;
+    case "folder":
+      void answer(data.call, (store) => store.addFolder(data.name, data.files));
+      break;
+    case "resume":
+      void answer(data.call, (store) => {
+        store.resume(data.id);
+        return data.id;
+      });
+      break;
+    case "pause":
+      void answer(data.call, (store) => store.pause(data.id).then(() => data.id));
+      break;
+    case "remove":
+      void answer(data.call, (store) => store.remove(data.id).then(() => data.id));
+      break;
+    case "connect":
+      void connect(data.id, data.port);
+      break;
+  }
+};

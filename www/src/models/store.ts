@@ -1,0 +1,278 @@
+/**
+ * The models of this browser: the one that ships, those added by address, and local folders for as long as the page is
+ * open. A model by address is used only when all of it is there and verified; the one that ships is used file by file.
+ */
+
+import { Fetcher } from "./fetcher.ts";
+import { fetchManifest, MANIFEST, manifestAddress, Transient } from "./http.ts";
+import { Library } from "./library.ts";
+import { ifFree, reading } from "./locks.ts";
+import { Memory } from "./memory.ts";
+import { Model, type StoredFile } from "./model.ts";
+import { Opfs } from "./opfs.ts";
+import { pieceRange, sha256Hex } from "./pieces.ts";
+import type { Storage } from "./storage.ts";
+import { StoreError } from "./store-error.ts";
+import { BUILT_IN, type ModelView } from "./store-protocol.ts";
+
+export class ModelStore {
+  readonly #storage: Storage;
+  readonly #library: Library;
+  readonly #fetcher: Fetcher;
+  readonly #builtIn: URL;
+  readonly #changed: () => void;
+  readonly #models = new Map<string, Model>();
+  /** Other tabs change the same storage. */
+  readonly #tabs = new BroadcastChannel("imagen-models");
+  #opening: Promise<Model> | undefined;
+  #folders = 0;
+  /** Locks on the files that the engine reads. */
+  #inUse: { id: string; release: Map<string, () => void> } = { id: "", release: new Map() };
+
+  private constructor(storage: Storage, builtIn: URL, changed: () => void) {
+    this.#storage = storage;
+    this.#library = new Library(storage);
+    this.#fetcher = new Fetcher(storage, changed);
+    this.#builtIn = builtIn;
+    this.#changed = changed;
+    this.#tabs.onmessage = () => this.#refresh();
+  }
+
+  /** `changed` is called whenever `views` would answer something else. */
+  static async start(builtIn: URL, changed: () => void): Promise<ModelStore> {
+    const storage = await Opfs.open().catch(() => new Memory());
+    const store = new ModelStore(storage, builtIn, changed);
+    await store.#refresh();
+    // It is in the list also where the page was opened with another one; whoever opens it is told what fails.
+    store.builtIn().catch(() => {});
+    return store;
+  }
+
+  get lasting(): boolean {
+    return this.#storage.lasting;
+  }
+
+  views(): ModelView[] {
+    const views = [...this.#models.values()].map((model) => model.view());
+    return views.sort((a, b) => Number(b.kind === BUILT_IN) - Number(a.kind === BUILT_IN));
+  }
+
+  /** Reads the manifest at an address and starts the download; adding a model again looks for a newer one. */
+  async add(address: string): Promise<string> {
+    const url = manifestAddress(address);
+    const id = (await sha256Hex(new TextEncoder().encode(url.href))).slice(0, 32);
+    const old = this.#models.get(id);
+    if (old?.run) return id;
+    let manifest: Uint8Array<ArrayBuffer>;
+    try {
+      manifest = await fetchManifest(url);
+    } catch (error) {
+      // Without a connection, what is there will do.
+      if (error instanceof Transient && old?.whole) return id;
+      throw error;
+    }
+    const model = await Model.read(id, "url", url.href, manifest);
+    await this.#library.add(model);
+    await model.measure(this.#storage);
+    this.#models.set(id, model);
+    this.#told();
+    if (old) await this.#library.sweep();
+    this.resume(id);
+    return id;
+  }
+
+  /** Opens a folder's files; nothing is copied. */
+  async addFolder(name: string, files: ReadonlyMap<string, File>): Promise<string> {
+    const manifest = files.get(MANIFEST);
+    if (!manifest)
+      throw new StoreError("missing", `${name} holds no ${MANIFEST}: choose the folder of a converted model`);
+    const bytes = new Uint8Array(await manifest.arrayBuffer());
+    this.#folders += 1;
+    const model = await Model.read(`folder-${this.#folders}`, "folder", name, bytes, files);
+    for (const { entry } of model.files) localFile(model, entry.file, entry.size);
+    await model.measure(this.#storage);
+    this.#models.set(model.id, model);
+    this.#changed();
+    return model.id;
+  }
+
+  /** Starts or goes on with a download. What fails is told in the model's view. */
+  resume(id: string): void {
+    const model = this.#model(id);
+    if (model.whole || model.local) return;
+    this.#fetcher.start(model).done.then(
+      () => this.#told(),
+      () => this.#told(),
+    );
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#fetcher.stop(this.#model(id));
+  }
+
+  /** Deletes a model and the files that no other one has. */
+  async remove(id: string): Promise<void> {
+    const model = this.#model(id);
+    await this.#fetcher.stop(model);
+    if (this.#inUse.id === id) throw new StoreError("busy", `${model.card.name} is open: open another model first`);
+    if (!model.local) {
+      const others = await this.#library.used(id);
+      for (const { key } of model.files) {
+        if (!others.has(key) && !(await ifFree(key, async () => {}))) {
+          throw new StoreError("busy", `${model.card.name} is in use in another tab: close it first`);
+        }
+      }
+      await this.#library.remove(model);
+      await this.#library.sweep();
+    }
+    this.#models.delete(id);
+    this.#told();
+  }
+
+  /** From now on the engine reads this model. */
+  use(id: string): void {
+    for (const release of this.#inUse.release.values()) release();
+    this.#inUse = { id, release: new Map() };
+  }
+
+  /** A file for the engine, whole and verified. */
+  async file(id: string, name: string): Promise<Blob> {
+    const model = id === BUILT_IN ? await this.builtIn() : this.#model(id);
+    if (model.kind === "url" && !model.whole) {
+      throw new StoreError("incomplete", `${model.card.name} is not downloaded whole yet: resume the download first`);
+    }
+    if (name === MANIFEST) return new Blob([model.manifest]);
+    const file = model.files.find(({ entry }) => entry.file === name);
+    if (!file) throw new StoreError("missing", "the manifest does not name it");
+    if (model.local) return localFile(model, name, file.entry.size);
+    return this.#stored(model, file);
+  }
+
+  /** The model that ships: its manifest from the page's host, or without a connection the one that was stored. */
+  builtIn(): Promise<Model> {
+    this.#opening ??= this.#openBuiltIn();
+    // The next one to ask tries again.
+    this.#opening.catch(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Fetches all of the model that ships. */
+  async prefetch(id: string): Promise<void> {
+    const model = this.#models.get(id);
+    // A run that brings a single file comes first.
+    while (model?.run && model.run.ready.size < model.files.length) await model.run.done.catch(() => {});
+    if (model) this.resume(id);
+  }
+
+  async stop(id: string): Promise<void> {
+    const model = this.#models.get(id);
+    if (model) await this.#fetcher.stop(model);
+  }
+
+  /** Hashes what is stored of a model and forgets the pieces that are damaged. */
+  async recheck(id: string): Promise<void> {
+    const model = this.#models.get(id);
+    if (!model || model.local) return;
+    await this.#fetcher.stop(model);
+    this.use(this.#inUse.id);
+    for (const { key, entry } of model.files) {
+      await ifFree(key, async () => {
+        const file = await this.#storage.open(key, entry);
+        try {
+          const damaged: number[] = [];
+          for (const index of file.record.indices().filter((index) => file.record.has(index))) {
+            const { start, end } = pieceRange(entry, index);
+            const hash = await sha256Hex(new Uint8Array(await file.read(start, end - start)));
+            if (file.record.hash(index) !== hash) damaged.push(index);
+          }
+          file.drop(damaged);
+        } finally {
+          file.close();
+        }
+      });
+    }
+    await model.measure(this.#storage);
+    this.#told();
+  }
+
+  async #openBuiltIn(): Promise<Model> {
+    const stored = this.#models.get(BUILT_IN);
+    let manifest: Uint8Array<ArrayBuffer>;
+    try {
+      manifest = await fetchManifest(this.#builtIn);
+    } catch (error) {
+      if (error instanceof Transient && stored?.whole) return stored;
+      throw error;
+    }
+    const model = await Model.read(BUILT_IN, BUILT_IN, this.#builtIn.href, manifest);
+    const same = stored && equal(stored.manifest, manifest);
+    if (!same) await this.#library.add(model);
+    await model.measure(this.#storage);
+    this.#models.set(BUILT_IN, model);
+    if (stored && !same) await this.#library.sweep();
+    this.#changed();
+    return model;
+  }
+
+  async #stored(model: Model, { key, entry }: StoredFile): Promise<Blob> {
+    for (let tries = 0; tries < 2; tries += 1) {
+      while (model.run && !model.run.ready.has(entry.file)) await model.run.done.catch(() => {});
+      await model.run?.ready.get(entry.file)?.promise;
+      const held = this.#inUse.release.get(key);
+      const release = held ?? (await reading(key));
+      if ((await this.#storage.look(key, entry)).record.whole) {
+        this.#inUse.release.set(key, release);
+        return (await this.#storage.blob(key)).slice(0, entry.size);
+      }
+      this.#inUse.release.delete(key);
+      release();
+      if (model.kind !== BUILT_IN) break;
+      this.#fetcher.start(model, [{ key, entry }]);
+    }
+    throw new StoreError("incomplete", "it was deleted or damaged meanwhile; resume the model's download");
+  }
+
+  /** Reads the list anew, as another tab may have changed it. */
+  async #refresh(): Promise<void> {
+    const models = await this.#library.read();
+    for (const [id, model] of this.#models) {
+      if (!model.local && !model.run && id !== BUILT_IN && !models.some((found) => found.id === id)) {
+        this.#models.delete(id);
+      }
+    }
+    for (const model of models) {
+      const known = this.#models.get(model.id);
+      if (known?.run) continue;
+      const same = known && (model.id === BUILT_IN || equal(known.manifest, model.manifest));
+      const current = same ? known : model;
+      await current.measure(this.#storage);
+      this.#models.set(model.id, current);
+    }
+    this.#changed();
+  }
+
+  #told(): void {
+    this.#changed();
+    this.#tabs.postMessage(null);
+  }
+
+  #model(id: string): Model {
+    const model = this.#models.get(id);
+    if (!model) throw new StoreError("missing", "this model is not here any more");
+    return model;
+  }
+}
+
+function localFile(model: Model, name: string, size: number): File {
+  const file = model.local?.get(name);
+  if (!file) throw new StoreError("missing", `${model.origin} holds no ${name}, which its ${MANIFEST} names`);
+  if (file.size === size) return file;
+  const message = `${name} has ${file.size} bytes instead of ${size}: it is not whole, or of another model`;
+  throw new StoreError("damaged", message);
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
