@@ -10,8 +10,10 @@ struct Params {
     patch_size: u32,
     // Channels of the network's output: colours·p², or twice that when it predicts the variance too.
     network_channels: u32,
-    // 1, or 2 with guidance: the rows without the prompt first, those with it behind.
-    guidance_rows: u32,
+    // 1 with guidance: there are rows without the prompt and rows with it.
+    guided: u32,
+    // The first of the rows with the prompt.
+    told_row: u32,
     // 0 epsilon, 1 sample, 2 v.
     prediction: u32,
 }

@@ -5,8 +5,10 @@
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> network: array<f32>;
-@group(0) @binding(3) var<storage, read_write> x0: array<f32>;
-@group(0) @binding(4) var<uniform> sampling: Step;
+// The rows with the prompt: the same buffer, unless they were computed in a pass of their own.
+@group(0) @binding(3) var<storage, read> told: array<f32>;
+@group(0) @binding(4) var<storage, read_write> x0: array<f32>;
+@group(0) @binding(5) var<uniform> sampling: Step;
 
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -16,9 +18,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
     let pixel = pixel_at(index);
     var predicted = network[network_index(pixel.image, pixel.colour, pixel)];
-    if params.guidance_rows == 2u {
-        let told = network[network_index(pixel.image + params.images, pixel.colour, pixel)];
-        predicted += sampling.guidance * (told - predicted);
+    if params.guided == 1u {
+        let with_prompt = told[network_index(pixel.image + params.told_row, pixel.colour, pixel)];
+        predicted += sampling.guidance * (with_prompt - predicted);
     }
     if params.prediction == 0u {
         x0[index] = (x[index] - sampling.sigma * predicted) / sampling.alpha;

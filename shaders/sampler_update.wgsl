@@ -10,7 +10,8 @@
 @group(0) @binding(3) var<storage, read> scales: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read_write> remembered: array<f32>;
 @group(0) @binding(5) var<storage, read> noise: array<f32>;
-@group(0) @binding(6) var<storage, read> network: array<f32>;
+// The network's output with the prompt.
+@group(0) @binding(6) var<storage, read> told: array<f32>;
 @group(0) @binding(7) var<uniform> sampling: Step;
 
 @compute @workgroup_size(256)
@@ -30,9 +31,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if sampling.noise_kind == 1u {
         next += sampling.noise_a * noise[index];
     } else if sampling.noise_kind == 2u {
-        // The variance is that of the rows with the prompt.
-        let row = pixel.image + (params.guidance_rows - 1u) * params.images;
-        let fraction = 0.5 * (network[network_index(row, pixel.colour + params.colours, pixel)] + 1.0);
+        let row = pixel.image + params.told_row;
+        let fraction = 0.5 * (told[network_index(row, pixel.colour + params.colours, pixel)] + 1.0);
         let log_variance = fraction * sampling.noise_b + (1.0 - fraction) * sampling.noise_a;
         next += exp(0.5 * log_variance) * noise[index];
     }

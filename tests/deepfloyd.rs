@@ -1,16 +1,18 @@
 //! A chain of DeepFloyd IF pipelines against diffusers' `IFPipeline` and `IFSuperResolutionPipeline`, from the folders to the
 //! pictures: small random networks with all options of the published ones (`tests/reference/deepfloyd.py`).
 
-use imagen_web::cascade::{Cascade, Directory, Output, Request, Silent};
+use imagen_web::cascade::manifest::StageManifest;
+use imagen_web::cascade::{Cascade, Directory, Manifest, Output, Request, Silent, plan_stage};
 use imagen_web::convert::convert;
 use imagen_web::diffusion::{ReleasedGrid, Steps};
 use imagen_web::gpu::{Backend, Device, DeviceOptions};
-use imagen_web::weights::{Adapter, BlockFormat};
+use imagen_web::weights::{Adapter, BlockFormat, FileSource, WeightIndex, Weights};
 use pollster::block_on;
 use safetensors::SafeTensors;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use wgpu::Limits;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -56,6 +58,29 @@ fn psnr(a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
     let square = |(a, b): (&f32, &f32)| f64::from((a - b.clamp(-1.0, 1.0)) / 2.0).powi(2);
     -10.0 * (a.iter().zip(b).map(square).sum::<f64>() / a.len() as f64).log10()
+}
+
+/// Dispatches per step of the guided stages of a converted cascade, on a device with these limits.
+fn dispatches(folder: &Path, limits: &Limits) -> Vec<usize> {
+    let manifest = Manifest::from_json(&fs::read(folder.join("imagen.json")).unwrap()).unwrap();
+    let step = |stage: &StageManifest| {
+        let source = FileSource::open(&folder.join(&stage.weights.file)).unwrap();
+        let weights = block_on(Weights::open(Box::new(source))).unwrap();
+        plan_stage(stage, &WeightIndex::from(&weights), 77, true, limits).unwrap().dispatches("step")
+    };
+    manifest.stages.iter().map(step).collect()
+}
+
+#[test]
+fn guidance_runs_in_two_passes_where_a_batch_of_two_does_not_fit() {
+    // The largest activation of the second stage takes 256 KiB in a batch of two.
+    let limits = Limits { max_storage_buffer_binding_size: 192 << 10, ..Limits::default() };
+    let folder = converted();
+    let [joint, passes] = [&Limits::default(), &limits].map(|limits| dispatches(&folder.path().join("if"), limits));
+    assert_eq!(joint[0], passes[0], "the first stage fits");
+    assert!(passes[1] > joint[1] * 3 / 2, "{joint:?} {passes:?}");
+    let options = DeviceOptions { limits: Some(limits), ..DeviceOptions::default() };
+    all_pictures_are_those_of_diffusers(Backend::Gpu(block_on(Device::request(options)).expect("an adapter")));
 }
 
 fn all_pictures_are_those_of_diffusers(backend: Backend) {

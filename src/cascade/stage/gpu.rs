@@ -1,6 +1,6 @@
 //! A stage on the GPU: one plan, replayed step by step.
 
-use super::plan::{LOW, NOISE, PREVIOUS, X, describe};
+use super::plan::{LOW, NEGATIVE_TEXT, NOISE, PREVIOUS, TEXT, X, describe};
 use super::{LowResolution, Prompt, Rules, StageRunner};
 use crate::cascade::CascadeError;
 use crate::cascade::loading::Loading;
@@ -20,6 +20,7 @@ pub(in crate::cascade) struct GpuStage {
     _weights: GpuWeights,
     config: UNetConfig,
     values: usize,
+    /// Rows of the batch that the network sees.
     rows: usize,
     rules: Option<Rules>,
     /// The noise level that phase "prompt" was run with; it is run again where another one is asked for.
@@ -45,8 +46,9 @@ impl GpuStage {
         let mut progress = |done, total| loading.compiled(done, total);
         let plan = description.compile(device, &uploaded, &mut progress).await?;
         let values = 3 * size as usize * size as usize;
+        let rows = if plan.has_input(NEGATIVE_TEXT) { 1 } else { shape.rows };
         let config = stage.unet.clone();
-        Ok(Self { plan, _weights: uploaded, config, values, rows: shape.rows, rules: None, told: None, profiler })
+        Ok(Self { plan, _weights: uploaded, config, values, rows, rules: None, told: None, profiler })
     }
 
     /// The sinusoids of one number for every row of the batch.
@@ -58,10 +60,18 @@ impl GpuStage {
 #[async_trait(?Send)]
 impl StageRunner for GpuStage {
     async fn prompt(&mut self, prompt: Prompt<'_>, rules: Rules) -> Result<(), CascadeError> {
-        let rows = prompt.negative.into_iter().chain([prompt.positive]);
-        let text: Vec<f32> = rows.flat_map(|embedding| &embedding.values).copied().collect();
         if self.config.text_channels().is_some() {
-            self.plan.write("text", &text)?;
+            match (prompt.negative, self.plan.has_input(NEGATIVE_TEXT)) {
+                (Some(negative), true) => {
+                    self.plan.write(NEGATIVE_TEXT, &negative.values)?;
+                    self.plan.write(TEXT, &prompt.positive.values)?;
+                }
+                (negative, _) => {
+                    let rows = negative.into_iter().chain([prompt.positive]);
+                    let text: Vec<f32> = rows.flat_map(|embedding| &embedding.values).copied().collect();
+                    self.plan.write(TEXT, &text)?;
+                }
+            }
         }
         self.rules = Some(rules);
         self.told = None;

@@ -5,7 +5,7 @@
 use super::super::networks::StageShape;
 use crate::diffusion::Prediction;
 use crate::gpu::GpuError;
-use crate::gpu::kernels::SamplerUpdate;
+use crate::gpu::kernels::{NetworkOutput, SamplerUpdate};
 use crate::gpu::plan::{PlanBuilder, PlanDescription, Shape};
 use crate::unet::{self, UNetConfig};
 
@@ -17,10 +17,15 @@ pub(super) const LOW: &str = "low";
 pub(super) const NOISE: &str = "noise";
 /// The thresholded x0 of the step before, planar.
 pub(super) const PREVIOUS: &str = "previous";
+/// The text; with guidance that of both rows, or of the row with the prompt where they run in two passes.
+pub(super) const TEXT: &str = "text";
+/// The text of the pass without the prompt.
+pub(super) const NEGATIVE_TEXT: &str = "negative_text";
 /// Colours of a picture.
 const COLOURS: u32 = 3;
 
-/// Records a stage of `size`×`size` pictures with an empty builder.
+/// Records a stage of `size`×`size` pictures with an empty builder. With guidance both rows are one batch, unless an activation
+/// of such a batch exceeds the device's limits (IF-II-L at 256 × 256): then they run one behind the other.
 ///
 /// # Errors
 /// Weights that are missing or misshapen, or an activation that exceeds the limits.
@@ -29,6 +34,29 @@ pub(in crate::cascade) fn describe(
     prediction: Prediction,
     size: u32,
     shape: StageShape,
+    b: PlanBuilder,
+) -> Result<PlanDescription, GpuError> {
+    match record(config, prediction, size, shape, Guidance::Joint, b.clone()) {
+        Err(GpuError::Limit { .. }) if shape.rows > 1 => record(config, prediction, size, shape, Guidance::Passes, b),
+        description => description,
+    }
+}
+
+/// How the rows with and without the prompt run.
+#[derive(Clone, Copy, PartialEq)]
+enum Guidance {
+    /// As one batch.
+    Joint,
+    /// One behind the other, in the same buffers.
+    Passes,
+}
+
+fn record(
+    config: &UNetConfig,
+    prediction: Prediction,
+    size: u32,
+    shape: StageShape,
+    guidance: Guidance,
     mut b: PlanBuilder,
 ) -> Result<PlanDescription, GpuError> {
     b.phase("prompt");
@@ -36,12 +64,22 @@ pub(in crate::cascade) fn describe(
     let (x, previous, noise) = (b.input(X, planar)?, b.input(PREVIOUS, planar)?, b.input(NOISE, planar)?);
     let low = if config.input_channels() > COLOURS as usize { Some(b.input(LOW, planar)?) } else { None };
     b.phase("step");
-    let (patch, rows) = (config.patch_size as u32, shape.rows as u32);
-    let packed = b.pack(x, low, patch, rows)?;
-    let out = unet::plan::build(&mut b, config, packed, shape.tokens as u32)?;
-    let x0 = b.predict_x0(x, out, patch, rows, prediction)?;
+    let (patch, tokens) = (config.patch_size as u32, shape.tokens as u32);
+    let out = match (shape.rows, guidance) {
+        (2, Guidance::Passes) => {
+            let packed = b.pack(x, low, patch, 1)?;
+            let mut pass = |text: &str| unet::plan::build_pass(&mut b, config, packed, tokens, text);
+            NetworkOutput::Passes { without: pass(NEGATIVE_TEXT)?, with: pass(TEXT)? }
+        }
+        (rows, _) => {
+            let packed = b.pack(x, low, patch, rows as u32)?;
+            let out = unet::plan::build(&mut b, config, packed, tokens)?;
+            if rows == 2 { NetworkOutput::Joint(out) } else { NetworkOutput::Plain(out) }
+        }
+    };
+    let x0 = b.predict_x0(x, out, patch, prediction)?;
     let scales = b.threshold(x0)?;
-    b.sampler_update(SamplerUpdate { x, x0, scales, previous, noise, out, patch, rows })?;
+    b.sampler_update(SamplerUpdate { x, x0, scales, previous, noise, out, patch })?;
     b.output(X, x);
     b.output(PREVIOUS, previous);
     b.finish()

@@ -23,6 +23,7 @@ mod unroll;
 pub use activation::{ACTIVATION_WGSL, Activation, Norm, WEIGHTS_WGSL};
 pub use attention::Attention;
 pub use conv::Conv;
+pub use fold::NetworkOutput;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use resample::Resample;

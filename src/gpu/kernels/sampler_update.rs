@@ -1,6 +1,6 @@
 //! The update of one sampler step, the same for DDPM, DDIM and DPM-Solver++ (see [`crate::diffusion::Step`]).
 
-use super::fold::{Fold, same_shape};
+use super::fold::{Fold, NetworkOutput, same_shape};
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, STEP_WGSL, Tensor};
 
@@ -19,10 +19,9 @@ pub struct SamplerUpdate {
     /// Standard normal noise, planar; read only where the step adds noise.
     pub noise: Tensor,
     /// The network's output, whose second half of channels is the variance where the step's noise is learned.
-    pub out: Tensor,
+    /// With guidance, the variance is that of the rows with the prompt.
+    pub out: NetworkOutput,
     pub patch: u32,
-    /// 2 when the network's rows are doubled for guidance; the variance is then that of the rows with the prompt.
-    pub rows: u32,
 }
 
 impl PlanBuilder {
@@ -32,8 +31,8 @@ impl PlanBuilder {
     /// Shapes that do not fit together.
     pub fn sampler_update(&mut self, update: SamplerUpdate) -> Result<(), GpuError> {
         const OP: &str = "sampler_update";
-        let SamplerUpdate { x, x0, scales, previous, noise, out, patch, rows } = update;
-        let fold = Fold::new(OP, x.shape, out.shape, patch, rows)?;
+        let SamplerUpdate { x, x0, scales, previous, noise, out, patch } = update;
+        let fold = Fold::new(OP, x.shape, out, patch)?;
         same_shape(OP, x, &[x0, previous, noise])?;
         if scales.shape.values() != 2 * u64::from(x.shape.batch) {
             return Err(GpuError::shape(OP, format!("scales {:?} for {:?}", scales.shape, x.shape)));
@@ -50,7 +49,7 @@ impl PlanBuilder {
             .read(scales)
             .update(previous)
             .read(noise)
-            .read(out)
+            .read(out.tensors().1)
             .step()
             .workgroups(fold.values.div_ceil(256), self.limits().max_compute_workgroups_per_dimension);
         self.record(dispatch)
@@ -59,7 +58,7 @@ impl PlanBuilder {
 
 #[cfg(test)]
 mod tests {
-    use super::SamplerUpdate;
+    use super::{NetworkOutput, SamplerUpdate};
     use crate::diffusion::{
         NoiseScale, Prediction, Sampler, Schedule, ScheduleConfig, Thresholding, Variance, guide, update,
     };
@@ -83,6 +82,8 @@ mod tests {
         size: u32,
         patch: u32,
         rows: u32,
+        /// The rows with the prompt in a pass of their own.
+        passes: bool,
     }
 
     impl Case {
@@ -127,15 +128,25 @@ mod tests {
             let input = |b: &mut PlanBuilder, name| b.input(name, self.planar()).unwrap();
             let (x, variance) = (input(&mut b, "x"), input(&mut b, "variance"));
             let (previous, noise) = (input(&mut b, "previous"), input(&mut b, "noise"));
-            let affine = b.input("affine", Shape::vector(self.images * self.rows, 2 * self.channels())).unwrap();
-            let packed = b.pack(x, Some(variance), self.patch, self.rows).unwrap();
-            let norm = Norm { affine, activation: Activation::None };
-            let doubled = b.resample(packed, Resample::Nearest2, Some(norm)).unwrap();
-            let out = b.resample(doubled, Resample::AvgPool2, None).unwrap();
-            let x0 = b.predict_x0(x, out, self.patch, self.rows, self.prediction).unwrap();
+            let network = |b: &mut PlanBuilder, affine: &str, rows: u32| {
+                let affine = b.input(affine, Shape::vector(self.images * rows, 2 * self.channels())).unwrap();
+                let packed = b.pack(x, Some(variance), self.patch, rows).unwrap();
+                let norm = Norm { affine, activation: Activation::None };
+                let doubled = b.resample(packed, Resample::Nearest2, Some(norm)).unwrap();
+                b.resample(doubled, Resample::AvgPool2, None).unwrap()
+            };
+            let out = match (self.rows, self.passes) {
+                (1, _) => NetworkOutput::Plain(network(&mut b, "affine", 1)),
+                (_, false) => NetworkOutput::Joint(network(&mut b, "affine", 2)),
+                (_, true) => {
+                    let (without, with) = (network(&mut b, "affine", 1), network(&mut b, "told", 1));
+                    NetworkOutput::Passes { without, with }
+                }
+            };
+            let patch = self.patch;
+            let x0 = b.predict_x0(x, out, patch, self.prediction).unwrap();
             let scales = b.threshold(x0).unwrap();
-            let (patch, rows) = (self.patch, self.rows);
-            b.sampler_update(SamplerUpdate { x, x0, scales, previous, noise, out, patch, rows }).unwrap();
+            b.sampler_update(SamplerUpdate { x, x0, scales, previous, noise, out, patch }).unwrap();
             b.output("x", x);
             b.output("previous", previous);
             b.finish().unwrap().compile(&device(), &GpuWeights::none(), &mut |_, _| {}).await.unwrap()
@@ -156,7 +167,14 @@ mod tests {
             let plan = self.compile().await;
             plan.write("x", &x).unwrap();
             plan.write("variance", &variance).unwrap();
-            plan.write("affine", &affine).unwrap();
+            match plan.has_input("told") {
+                true => {
+                    let (without, with) = affine.split_at(affine.len() / 2);
+                    plan.write("affine", without).unwrap();
+                    plan.write("told", with).unwrap();
+                }
+                false => plan.write("affine", &affine).unwrap(),
+            }
             // Nothing may come of what the memory held before.
             plan.write("previous", &vec![f32::NAN; count]).unwrap();
             let told = self.rows - 1;
@@ -204,7 +222,8 @@ mod tests {
                 for thresholding in thresholds {
                     let (patch, size) = [(1, 7), (2, 10), (4, 20)][count % 3];
                     let (images, rows) = (1 + count as u32 % 4, 1 + count as u32 % 2);
-                    let case = Case { sampler, variance, prediction, thresholding, images, size, patch, rows };
+                    let passes = count % 4 == 1;
+                    let case = Case { sampler, variance, prediction, thresholding, images, size, patch, rows, passes };
                     let [(x, x0), (expected, expected_x0)] = pollster::block_on(case.run());
                     let errors = [relative_error(&x, &expected), relative_error(&x0, &expected_x0)];
                     assert!(errors.iter().all(|error| *error <= 1e-5), "{errors:?}: {case:?}");
@@ -226,16 +245,19 @@ mod tests {
         let small = b.input("small", planar(4)).unwrap();
         let out = b.input("out", Shape::image(4, 4, 4, 12)).unwrap();
         let learned = b.input("learned", Shape::image(2, 4, 4, 24)).unwrap();
-        assert!(b.predict_x0(x, out, 2, 1, Prediction::Sample).is_err());
-        assert!(b.predict_x0(x, out, 4, 2, Prediction::Sample).is_err());
-        assert!(b.predict_x0(x, out, 0, 2, Prediction::Sample).is_err());
-        assert!(b.predict_x0(small, out, 2, 2, Prediction::Sample).is_err());
-        assert!(b.predict_x0(x, learned, 2, 1, Prediction::Sample).is_ok());
-        let x0 = b.predict_x0(x, out, 2, 2, Prediction::Sample).unwrap();
+        let (plain, joint) = (NetworkOutput::Plain, NetworkOutput::Joint);
+        assert!(b.predict_x0(x, plain(out), 2, Prediction::Sample).is_err());
+        assert!(b.predict_x0(x, joint(out), 4, Prediction::Sample).is_err());
+        assert!(b.predict_x0(x, joint(out), 0, Prediction::Sample).is_err());
+        assert!(b.predict_x0(small, joint(out), 2, Prediction::Sample).is_err());
+        assert!(b.predict_x0(x, plain(learned), 2, Prediction::Sample).is_ok());
+        let unlike = NetworkOutput::Passes { without: learned, with: out };
+        assert!(b.predict_x0(x, unlike, 2, Prediction::Sample).is_err());
+        let x0 = b.predict_x0(x, joint(out), 2, Prediction::Sample).unwrap();
         let scales = b.threshold(x0).unwrap();
-        let good = SamplerUpdate { x, x0, scales, previous, noise, out, patch: 2, rows: 2 };
+        let good = SamplerUpdate { x, x0, scales, previous, noise, out: joint(out), patch: 2 };
         assert!(b.sampler_update(good).is_ok());
-        assert!(b.sampler_update(SamplerUpdate { rows: 1, ..good }).is_err());
+        assert!(b.sampler_update(SamplerUpdate { out: plain(out), ..good }).is_err());
         assert!(b.sampler_update(SamplerUpdate { noise: small, ..good }).is_err());
         assert!(b.sampler_update(SamplerUpdate { scales: x0, ..good }).is_err());
         assert!(b.sampler_update(SamplerUpdate { previous: x, ..good }).is_err());

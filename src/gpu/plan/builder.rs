@@ -22,7 +22,7 @@ pub(super) struct Recorded {
 ///
 /// Operations go to the current phase. Phases run one by one, each as often as the caller likes, in the order in which
 /// they were first named; recording may go back to an earlier phase.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PlanBuilder {
     weights: WeightIndex,
     limits: wgpu::Limits,

@@ -42,6 +42,11 @@ impl Command {
 }
 
 impl Plan {
+    /// True where the plan has an input of that name.
+    pub fn has_input(&self, name: &str) -> bool {
+        self.inputs.contains_key(name)
+    }
+
     /// Fills an input. Takes effect before the next [`Self::run`].
     ///
     /// # Errors

@@ -39,6 +39,20 @@ use time::Times;
 /// A configuration that is not supported, weights that are missing or misshapen, a picture whose size cannot be
 /// halved often enough, or an activation that exceeds the device's limits.
 pub fn build(b: &mut PlanBuilder, config: &UNetConfig, x: Tensor, tokens: u32) -> Result<Tensor, GpuError> {
+    build_pass(b, config, x, tokens, "text")
+}
+
+/// [`build`] with another name for the input "text": a network may be recorded several times, each with a text of its own.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_pass(
+    b: &mut PlanBuilder,
+    config: &UNetConfig,
+    x: Tensor,
+    tokens: u32,
+    text: &str,
+) -> Result<Tensor, GpuError> {
     let architecture = Architecture::new(config).map_err(unsupported)?;
     if architecture.center_input {
         return Err(GpuError::Unsupported { what: "the U-Net option center_input_sample".to_owned() });
@@ -51,7 +65,7 @@ pub fn build(b: &mut PlanBuilder, config: &UNetConfig, x: Tensor, tokens: u32) -
         return Err(GpuError::Shape { op: "unet", message });
     }
     b.phase("prompt");
-    let text = text::record(b, &architecture, batch, tokens)?;
+    let text = text::record(b, &architecture, batch, tokens, text)?;
     b.phase("step");
     let times = time::record(b, &architecture, batch, text.embedding)?;
     let network = Network { architecture, times };

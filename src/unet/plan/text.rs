@@ -20,9 +20,15 @@ pub(super) struct Text {
     pub keys: Vec<Vec<TextKeys>>,
 }
 
-pub(super) fn record(b: &mut PlanBuilder, network: &Architecture, batch: u32, tokens: u32) -> Result<Text, GpuError> {
+pub(super) fn record(
+    b: &mut PlanBuilder,
+    network: &Architecture,
+    batch: u32,
+    tokens: u32,
+    input: &str,
+) -> Result<Text, GpuError> {
     let width = text_channels(network);
-    let text = width.map(|width| b.input("text", Shape::tokens(batch, tokens, width as u32))).transpose()?;
+    let text = width.map(|width| b.input(input, Shape::tokens(batch, tokens, width as u32))).transpose()?;
     let pooled = match (text, &network.text_pooling) {
         (Some(text), Some(options)) => Some(pool(b, options, text)?),
         _ => None,
