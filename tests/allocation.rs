@@ -2,44 +2,21 @@
 //!
 //! One test in a binary of its own, so that nothing else allocates meanwhile.
 
+mod counting;
+
 use imagen_web::weights::{MemorySource, Weights};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator unchanged; counting touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: `pointer` came from `System.alloc` with this `layout`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The most bytes that were allocated at a time while the file was opened and read.
 fn peak(bytes: &[u8]) -> usize {
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    let source = Box::new(MemorySource::new("test.gguf", bytes.to_vec()));
-    if let Ok(mut weights) = pollster::block_on(Weights::open(source)) {
-        let _ = pollster::block_on(weights.stream(&mut |_| Ok(())));
-    }
-    PEAK.load(Relaxed) - before
+    let read = || {
+        let source = Box::new(MemorySource::new("test.gguf", bytes.to_vec()));
+        if let Ok(mut weights) = pollster::block_on(Weights::open(source)) {
+            let _ = pollster::block_on(weights.stream(&mut |_| Ok(())));
+        }
+    };
+    counting::peak(read).1
 }
 
 /// The largest entry in memory for the smallest in a file is an empty tensor name or text; the rest is slack for messages.

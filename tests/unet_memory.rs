@@ -2,6 +2,8 @@
 
 mod unet;
 
+use imagen_web::cascade::manifest::StageManifest;
+use imagen_web::cascade::plan_stage;
 use imagen_web::gpu::GpuError;
 use imagen_web::gpu::plan::{PlanBuilder, PlanDescription, Shape};
 use imagen_web::unet::{UNetConfig, plan};
@@ -35,6 +37,51 @@ fn a_storybook_step_takes_few_dispatches() {
     for stage in [1, 2] {
         let plan = describe(&storybook(stage), 1, if stage == 1 { 256 } else { 1024 }, 40).unwrap();
         println!("storybook stage {stage}: {} per step, {} MiB", plan.dispatches("step"), plan.peak_bytes() >> 20);
+    }
+}
+
+/// A stage of DeepFloyd IF with guidance, as a cascade runs it.
+fn stage(config: &UNetConfig, size: u32) -> PlanDescription {
+    let super_resolution = config.input_channels() == 6;
+    let stage = serde_json::json!({
+        "name": "stage", "image_size": size, "unet": config, "target": {"kind": "image"},
+        "weights": {"file": "unet.gguf", "size": 1, "sha256": "0".repeat(64)},
+        "schedule": {"kind": "squaredcos_cap_v2", "prediction": "epsilon", "variance": "learned_range"},
+        "conditioning": super_resolution.then(|| serde_json::json!({"upsample": "bilinear_align_corners"})),
+        "defaults": {"sampler": "ddpm", "steps": 50, "guidance": 7.0,
+            "thresholding": {"kind": "dynamic", "quantile": 0.95, "max": 1.5}},
+    });
+    let stage: StageManifest = serde_json::from_value(stage).unwrap();
+    plan_stage(&stage, &synthetic::index(config, BlockFormat::Q8_0), 77, true, &wgpu::Limits::default()).unwrap()
+}
+
+/// The table of docs/models.md.
+#[test]
+fn every_stage_of_deepfloyd_has_a_plan_within_the_default_limits() {
+    let (medium, large, extra) = ([192, 384, 576, 768], [320, 640, 960, 1280], [704, 1408, 2112, 2816]);
+    let first = |channels| (deepfloyd::first_stage(channels), 64, 1);
+    let second = |channels, passes| (deepfloyd::second_stage(channels), 256, passes);
+    for (name, (config, size, passes)) in [
+        ("I-M", first(medium)),
+        ("I-L", first(large)),
+        ("I-XL", first(extra)),
+        ("II-M", second([96, 192, 384, 576, 768], 1)),
+        ("II-L", second([160, 320, 640, 960, 1280], 2)),
+    ] {
+        let plan = stage(&config, size);
+        let convolutions = plan.kernels("step")["conv"];
+        let largest = plan.largest_binding();
+        println!(
+            "{name}: {} dispatches per step, {} MiB at peak, of it weights {} MiB, largest binding {} MiB, {:.2} TFLOP per step",
+            plan.dispatches("step"),
+            plan.peak_bytes() >> 20,
+            plan.weight_bytes() >> 20,
+            largest >> 20,
+            plan.flops("step") as f64 / 1e12,
+        );
+        assert!(largest <= 128 << 20, "{name}: {largest}");
+        let alone = describe(&config, 1, size, 77).unwrap().kernels("step")["conv"];
+        assert_eq!(convolutions, passes * alone, "{name}: passes of guidance");
     }
 }
 

@@ -161,12 +161,12 @@ impl UNetConfig {
 
     /// Channels of the input picture, the conditioning's included: 3, or 6 with a low-resolution picture.
     pub fn input_channels(&self) -> usize {
-        self.in_channels / (self.patch_size * self.patch_size).max(1)
+        self.in_channels / self.patch_size.saturating_mul(self.patch_size).max(1)
     }
 
     /// Channels of the predicted picture: 3, or 6 with a learned variance.
     pub fn output_channels(&self) -> usize {
-        self.out_channels / (self.patch_size * self.patch_size).max(1)
+        self.out_channels / self.patch_size.saturating_mul(self.patch_size).max(1)
     }
 
     /// Channels of the text that goes in.

@@ -85,7 +85,8 @@ pub async fn stored_as(weights: &mut Weights, format: BlockFormat) -> Vec<u8> {
     body.finish().unwrap()
 }
 
-fn values(name: &str, shape: &[usize]) -> Vec<f32> {
+/// Random values of a tensor, of a size that keeps what passes through.
+pub fn values(name: &str, shape: &[usize]) -> Vec<f32> {
     let count = shape.iter().product();
     if shape.len() >= 2 {
         let fan_in: usize = shape[1..].iter().product();

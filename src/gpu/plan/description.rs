@@ -102,6 +102,12 @@ impl PlanDescription {
         self.used.values().map(Layout::bytes).sum()
     }
 
+    /// Bytes of the largest storage binding: an activation or a slab of a weight.
+    pub fn largest_binding(&self) -> u64 {
+        let slabs = self.used.values().flat_map(|layout| (0..layout.slabs()).map(|slab| layout.slab_bytes(slab)));
+        self.buffers().iter().copied().chain(slabs).max().unwrap_or(0)
+    }
+
     /// Bytes of the readback buffer: the largest output, none without outputs.
     pub(super) fn staging_bytes(&self) -> u64 {
         self.outputs.values().map(|tensor| tensor.bytes().next_multiple_of(16)).max().unwrap_or(0)
