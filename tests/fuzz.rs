@@ -69,7 +69,7 @@ impl Random {
                 // Eight bytes in a row are most often a length, a count or a dimension.
                 4 | 5 => {
                     let value =
-                        [u64::MAX, 1 << 62, 1 << 40, 1 << 32, 1 << 31, 65_536, 0][self.below(7)] ^ self.next() % 3;
+                        [u64::MAX, 1 << 62, 1 << 40, 1 << 32, 1 << 31, 65_536, 0][self.below(7)] ^ (self.next() % 3);
                     let end = (at + 8).min(bytes.len());
                     bytes[at.min(end)..end].copy_from_slice(&value.to_le_bytes()[..end - at.min(end)]);
                 }

@@ -18,7 +18,7 @@ const TOKENS: &str = "shared.weight";
 /// How the matrices of one network are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mixture {
-    /// All in one format; the token table, which is read row by row and never multiplied, in F16 or BF16.
+    /// All in one format; the token table, which is read row by row and never multiplied, in 16 bits at least.
     Plain(BlockFormat),
     /// This one, and Q6_K where it matters most.
     Medium(BlockFormat),
@@ -55,7 +55,7 @@ impl Mixture {
             return BlockFormat::F32;
         }
         let wanted = match self {
-            Self::Plain(BlockFormat::Bf16) => BlockFormat::Bf16,
+            Self::Plain(wide @ (BlockFormat::F32 | BlockFormat::Bf16)) => wide,
             Self::Plain(_) if name == TOKENS => BlockFormat::F16,
             Self::Plain(format) => format,
             Self::Medium(_) if matters || [TOKENS, "conv_in.weight", "conv_out.weight"].contains(&name) => {

@@ -87,6 +87,7 @@ pub(super) fn encoder(
         let from = if tied { "encoder.embed_tokens.weight".to_owned() } else { name };
         plans.push(Plan { from, to, tensor, format });
     }
+    generation(&checkpoint, &plans)?;
     let known = |name: &str| {
         let outside = ["decoder.", "lm_head.", "encoder.embed_tokens."];
         outside.iter().any(|prefix| name.starts_with(prefix)) || plans.iter().any(|plan| plan.from == name)
@@ -96,6 +97,27 @@ pub(super) fn encoder(
     }
     let metadata = metadata(&config, class.n_positions.unwrap_or(CONTEXT));
     network::write(checkpoint, &plans, metadata, (out, TEXT_ENCODER_FILE), progress)
+}
+
+/// T5 v1.0 has one way into its feed-forward, v1.1 two: a checkpoint of one with the configuration of the other is told apart
+/// from one that lacks a tensor.
+fn generation(checkpoint: &Checkpoint, plans: &[Plan]) -> Result<(), ConvertError> {
+    let missing = plans.iter().find(|plan| checkpoint.get(&plan.from).is_none());
+    let Some(name) = missing.map(|plan| plan.from.as_str()) else { return Ok(()) };
+    let reason = match name.split_once("DenseReluDense.wi") {
+        Some((layer, rest)) => {
+            let (other, version) = if rest == ".weight" { ("_0.weight", "1.1") } else { (".weight", "1.0") };
+            let other = format!("{layer}DenseReluDense.wi{other}");
+            checkpoint
+                .get(&other)
+                .map(|_| format!("it is missing, but there is {other}: is this a T5 v{version} checkpoint?"))
+        }
+        None => None,
+    };
+    match reason {
+        Some(reason) => Err(checkpoint.tensor_error(name, &reason)),
+        None => Ok(()),
+    }
 }
 
 /// The keys that llama.cpp's converter writes.

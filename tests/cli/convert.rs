@@ -67,13 +67,11 @@ fn every_format_is_written_and_shown() {
         let formats = formats(&program, name);
         for (tensor, actual) in &formats {
             let expected = match tensor.as_str() {
-                "token_embd.weight" => {
-                    if name == "BF16" {
-                        "BF16"
-                    } else {
-                        "F16"
-                    }
-                }
+                "token_embd.weight" => match name {
+                    "f32" => "F32",
+                    "BF16" => "BF16",
+                    _ => "F16",
+                },
                 norm if norm.ends_with("norm.weight") || norm.ends_with("attn_rel_b.weight") => "F32",
                 out if out.ends_with("attn_o.weight") => way_out,
                 _ => format,

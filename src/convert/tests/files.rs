@@ -158,3 +158,58 @@ fn a_sentencepiece_model_will_do_for_a_tokenizer() {
     let error = cascade.convert_to(BlockFormat::F16).unwrap_err();
     assert!(matches!(error, ConvertError::Malformed { path, .. } if path.ends_with("spiece.model")));
 }
+
+/// A folder of transformers with the tensors of a GGUF file in F32.
+fn unpacked(gguf: &Path, folder: &Path, feed_forward: &str) {
+    let mut weights = block_on(Weights::open(Box::new(FileSource::open(gguf).unwrap()))).unwrap();
+    let config = T5Config::from_metadata("test", weights.metadata(), &WeightIndex::from(&weights)).unwrap();
+    let mut values = std::collections::BTreeMap::new();
+    let mut visit = |piece: crate::weights::Piece<'_>| {
+        let all: &mut Vec<u8> = values.entry(piece.tensor.name.clone()).or_default();
+        all.extend(piece.bytes);
+        Ok(())
+    };
+    block_on(weights.stream(&mut visit)).unwrap();
+    let wanted = crate::weights::wanted_tensors(&config.init(&Device::flex()), &str::to_owned);
+    let views = wanted.iter().map(|(name, tensor)| {
+        let data = &values[&crate::text::t5::llama_cpp_name(name)];
+        (name, safetensors::tensor::TensorView::new(safetensors::Dtype::F32, tensor.shape.clone(), data).unwrap())
+    });
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("model.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
+    let json = serde_json::json!({
+        "architectures": ["T5ForConditionalGeneration"], "vocab_size": config.vocab_size, "d_model": config.d_model,
+        "d_ff": config.d_ff, "d_kv": config.d_kv, "num_heads": config.num_heads, "num_layers": config.num_layers,
+        "feed_forward_proj": feed_forward, "layer_norm_epsilon": config.layer_norm_epsilon,
+    });
+    fs::write(folder.join("config.json"), json.to_string()).unwrap();
+}
+
+/// The files that `tests/text_parity.rs` compares with transformers come out of both generations' folders, too.
+#[test]
+fn both_generations_of_t5_become_the_files_that_are_compared_with_transformers() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let (owner, none) = (tempfile::tempdir().unwrap(), &mut |_: Progress<'_>| ());
+    for (file, feed_forward, other, version) in
+        [("t5_v1_0_f32.gguf", "relu", "gated-gelu", "v1.0"), ("t5_v1_1_f32.gguf", "gated-gelu", "relu", "v1.1")]
+    {
+        let (folder, out) = (owner.path().join(version), owner.path().join("out"));
+        unpacked(&fixtures.join(file), &folder, feed_forward);
+        convert(&[&folder], &out, &BlockFormat::F32.into(), none).unwrap();
+        let tensors = |path: &Path| {
+            let mut weights = block_on(Weights::open(Box::new(FileSource::open(path).unwrap()))).unwrap();
+            let mut all = Vec::new();
+            let mut visit = |piece: crate::weights::Piece<'_>| {
+                all.push((piece.tensor.name.clone(), piece.bytes.to_vec()));
+                Ok(())
+            };
+            block_on(weights.stream(&mut visit)).unwrap();
+            all.sort();
+            all
+        };
+        assert!(tensors(&out.join("text_encoder.gguf")) == tensors(&fixtures.join(file)), "{file}");
+        unpacked(&fixtures.join(file), &folder, other);
+        let error = convert(&[&folder], &out, &BlockFormat::F32.into(), none).unwrap_err().to_string();
+        assert!(error.contains(&format!("is this a T5 {version} checkpoint?")), "{error}");
+    }
+}
