@@ -1,13 +1,14 @@
-//! What a U-Net's GPU program needs, known without a device: dispatches, bindings, bytes.
+//! What a GPU program needs, known without a device: dispatches, bindings, bytes, and what of a cascade stays loaded.
 
 mod unet;
 
 use imagen_web::cascade::manifest::StageManifest;
-use imagen_web::cascade::plan_stage;
+use imagen_web::cascade::{Needs, Residency, plan_stage};
 use imagen_web::gpu::GpuError;
 use imagen_web::gpu::plan::{PlanBuilder, PlanDescription, Shape};
+use imagen_web::text::t5;
 use imagen_web::unet::{UNetConfig, plan};
-use imagen_web::weights::BlockFormat;
+use imagen_web::weights::{BlockFormat, WeightIndex};
 use unet::{deepfloyd, synthetic};
 
 /// The program for `rows` pictures of `size` pixels, on a device with WebGPU's default limits.
@@ -114,4 +115,50 @@ fn deepfloyd_fits_the_default_limits() {
         Err(GpuError::Limit { needed, .. }) => println!("stage II {large:?}, two rows: needs {} MiB", needed >> 20),
         other => panic!("two rows must be refused: {other:?}"),
     }
+}
+
+/// The program of T5-XXL's encoder for a prompt and a negative prompt.
+fn describe_xxl(format: BlockFormat) -> PlanDescription {
+    let json = r#"{"vocab_size": 32128, "d_model": 4096, "d_ff": 10240, "d_kv": 64, "num_heads": 64, "num_layers": 24,
+        "feed_forward_proj": "gated-gelu"}"#;
+    let config = t5::T5Config::from_json(json.as_bytes()).unwrap();
+    let mut index = WeightIndex::new();
+    for block in 0..config.num_layers {
+        let mut add = |name: &str, shape: &[usize]| {
+            let format = if shape.len() == 1 { BlockFormat::F32 } else { format };
+            index.insert(format!("enc.blk.{block}.{name}.weight"), shape, format);
+        };
+        ["attn_q", "attn_k", "attn_v", "attn_o"].iter().for_each(|name| add(name, &[4096, 4096]));
+        ["attn_norm", "ffn_norm"].iter().for_each(|name| add(name, &[4096]));
+        ["ffn_gate", "ffn_up"].iter().for_each(|name| add(name, &[10240, 4096]));
+        add("ffn_down", &[4096, 10240]);
+    }
+    index.insert("enc.output_norm.weight", [4096], BlockFormat::F32);
+    t5::plan::describe(PlanBuilder::new(&index, &wgpu::Limits::default()), &config, 2, 77).unwrap()
+}
+
+#[test]
+fn deepfloyd_with_t5_xxl_fits_8_gb() {
+    let (text, first, second) = (
+        describe_xxl(BlockFormat::Q4K),
+        describe(&deepfloyd::first_stage([192, 384, 576, 768]), 2, 64, 77).unwrap(),
+        describe(&deepfloyd::second_stage([96, 192, 384, 576, 768]), 2, 256, 77).unwrap(),
+    );
+    let needs = Needs {
+        text: text.peak_bytes(),
+        streamed_text: text.streamed_peak_bytes(),
+        stages: vec![first.peak_bytes(), second.peak_bytes()],
+    };
+    for residency in Residency::ALL {
+        println!("T5-XXL Q4_K, IF-I-M and IF-II-M Q8_0: {} MiB: {residency}", needs.peak(residency) >> 20);
+    }
+    let decide = |mebibytes: u64| needs.decide(Some(mebibytes << 20), Residency::KeepAll);
+    // 8 GB with room for whatever else draws, half of that, and what many older GPUs have.
+    assert!(decide(6 << 10).unwrap() <= Residency::DropTextEncoder);
+    assert!(decide(3 << 10).unwrap() <= Residency::OneAtATime);
+    assert_eq!(decide(2 << 10), Ok(Residency::StreamTextEncoder));
+    assert!(decide(512).is_err());
+    // F16 encoders, 9.5 GB, run on 8 GB as well.
+    let text = describe_xxl(BlockFormat::F16);
+    assert!(text.streamed_peak_bytes() < 1 << 30, "{}", text.streamed_peak_bytes());
 }

@@ -90,3 +90,54 @@ pub(super) async fn header(files: &dyn ModelFiles, entry: &FileEntry) -> Result<
 fn f32_bytes(tensor: &TensorInfo) -> u64 {
     4 * tensor.rows() as u64 * tensor.columns() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cascade::{Directory, Residency};
+    use crate::gpu::testing::device;
+    use crate::weights::FileSource;
+    use pollster::block_on;
+    use std::path::{Path, PathBuf};
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("models/storybook")
+    }
+
+    fn open(entry: &FileEntry) -> Weights {
+        block_on(Weights::open(Box::new(FileSource::open(&folder().join(&entry.file)).unwrap()))).unwrap()
+    }
+
+    #[test]
+    fn needs_are_those_of_the_parts() {
+        let manifest = Manifest::from_json(&std::fs::read(folder().join("imagen.json")).unwrap()).unwrap();
+        let shape = |rows| StageShape { rows, tokens: 40 };
+        let wanted = Wanted { prompts: 2, tokens: 40, stages: vec![(0, shape(2)), (1, shape(1))] };
+        let needs = |backend: &Backend, wanted: &Wanted| {
+            block_on(needs(backend, &Directory::new(folder()), &manifest, &Adapters::default(), wanted)).unwrap()
+        };
+        let (device, encoder) = (device(), manifest.text_encoder_file().unwrap());
+        let on_gpu = needs(&Backend::Gpu(device.clone()), &wanted);
+        let text = plan_text(&open(encoder), 2, 40, device.limits()).unwrap();
+        assert_eq!((on_gpu.text, on_gpu.streamed_text), (text.peak_bytes(), text.streamed_peak_bytes()));
+        let stage = |index: usize, guided| {
+            let stage = &manifest.stages[index];
+            plan_stage(stage, &WeightIndex::from(&open(&stage.weights)), 40, guided, device.limits()).unwrap()
+        };
+        for (bytes, plan) in on_gpu.stages.iter().zip([stage(0, true), stage(1, false)]) {
+            // The device's own variants of a kernel may be a dispatch more or less.
+            assert!(bytes.abs_diff(plan.peak_bytes()) <= 4096, "{bytes} {}", plan.peak_bytes());
+        }
+        // On the CPU, weights in f32: about four times what their files have in Q8_0.
+        let on_cpu = needs(&Backend::Cpu, &wanted);
+        let ratio = on_cpu.text as f64 / encoder.size as f64;
+        assert!((3.5..4.0).contains(&ratio), "{ratio}");
+        assert!(on_cpu.streamed_text * 3 <= on_cpu.text, "one of three blocks");
+        let ratio = on_cpu.stages[0] as f64 / manifest.stages[0].weights.size as f64;
+        assert!((3.0..4.0).contains(&ratio), "{ratio}");
+        // A run without prompts or later stages needs nothing for them.
+        let wanted = Wanted { prompts: 0, stages: vec![(1, shape(1))], ..wanted };
+        let less = needs(&Backend::Gpu(device), &wanted);
+        assert_eq!(less.peak(Residency::KeepAll), on_gpu.stages[1]);
+    }
+}

@@ -26,6 +26,11 @@ impl Memory {
         *self = Self { budget, ..Self::default() };
     }
 
+    /// The parts take other bytes than before.
+    pub fn recount(&mut self) {
+        self.decided = None;
+    }
+
     /// The residency of a run; an event tells it where bytes were counted and something changed.
     pub async fn decide(
         &mut self,
@@ -57,7 +62,7 @@ impl Memory {
     /// Notes that memory ran out in `part` with more loaded than `residency` allows.
     pub fn step_down(&mut self, residency: Residency, part: &str, observer: &mut dyn Observer) {
         self.at_least = residency;
-        self.decided = None;
+        self.recount();
         let after = Some(part.to_owned());
         observer.event(Event::Memory(Decision { residency, bytes: None, budget: self.budget, after }));
     }

@@ -93,6 +93,7 @@ impl Cascade {
     pub async fn adapt(&mut self, adapter: Adapter) -> Result<(), CascadeError> {
         self.networks.adapt(self.files.as_ref(), &self.manifest, adapter).await?;
         self.loaded.stages.clear();
+        self.memory.recount();
         Ok(())
     }
 
