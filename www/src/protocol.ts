@@ -72,9 +72,9 @@ export type Progress =
 export interface EngineOptions {
   device: DeviceChoice;
   /** Bytes of GPU memory that may be used; the program decides where it is left out. */
-  gpuMemory?: number;
+  gpuMemory?: number | undefined;
   /** A low-rank adapter (LoRA) that is merged into the U-Net it fits, so many times as strong as it was trained. */
-  adapter?: { file: File; scale: number };
+  adapter?: { file: File; scale: number } | undefined;
 }
 
 export type ToWorker =
