@@ -39,6 +39,8 @@ pub fn picture_settings(request: &Request, manifest: &Manifest, stage: usize) ->
     let steps: Vec<String> = ran.iter().map(|stage| format!("{}={}", stage.size, stage.asked)).collect();
     let size = ran.last().map_or(0, |stage| stage.size);
     let first = ran.first();
+    let model = format!("{} {}", manifest.name, manifest.version);
+    let model = request.adapters.iter().fold(model, |model, adapter| format!("{model} + {adapter}"));
     Ok(Settings {
         prompt: request.prompt.clone(),
         negative_prompt: request.negative_prompt.clone(),
@@ -47,7 +49,7 @@ pub fn picture_settings(request: &Request, manifest: &Manifest, stage: usize) ->
         steps: steps.join(","),
         guidance: first.map_or(1.0, |stage| stage.rules.guidance),
         size: [size, size],
-        model: format!("{} {}", manifest.name, manifest.version),
+        model,
         version: concat!("imagen-web ", env!("CARGO_PKG_VERSION")).to_owned(),
         request: serde_json::to_value(request).unwrap_or_default(),
     })

@@ -48,6 +48,10 @@ pub struct Request {
     pub stop_at_stage: Option<usize>,
     /// Ask for a preview after every so many steps; none where `None`.
     pub preview_every: Option<u32>,
+    /// What was merged into the model with [`Cascade::adapt`](super::Cascade::adapt), as `FILE:SCALE`: for the settings in the
+    /// picture, it merges nothing itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<String>,
     /// Time every GPU kernel and tell what each took. Changes no picture, so a picture's settings leave it out.
     #[serde(skip_serializing)]
     pub profile: bool,
@@ -81,6 +85,7 @@ impl Default for Request {
             start_at_stage: 1,
             stop_at_stage: None,
             preview_every: None,
+            adapters: Vec::new(),
             profile: false,
             start_pictures: Vec::new(),
             noise: GivenNoise::default(),

@@ -102,6 +102,7 @@ fn request(options: &Generate, line: &Line, manifest: &Manifest) -> Result<Reque
         seed: line.seed.or(options.seed).unwrap_or(0),
         count: line.count.or(options.count).unwrap_or(1),
         profile: options.profile,
+        adapters: options.lora.iter().map(ToString::to_string).collect(),
         ..Request::default()
     };
     per_stage::apply(&mut request, manifest, options)?;

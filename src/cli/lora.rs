@@ -5,6 +5,7 @@ use crate::cascade::Cascade;
 use crate::weights::Adapter;
 use pollster::block_on;
 use std::convert::Infallible;
+use std::fmt::{Display, Formatter};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -25,6 +26,14 @@ impl FromStr for LoraOption {
         let scaled = text.rsplit_once(':').and_then(|(path, scale)| Some((path, scale.parse().ok()?)));
         let (path, scale) = scaled.unwrap_or((text, 1.0));
         Ok(Self { path: path.into(), scale })
+    }
+}
+
+impl Display for LoraOption {
+    /// The file's name alone: its folder is nobody's business.
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        write!(f, "{name}:{}", self.scale)
     }
 }
 
@@ -52,6 +61,7 @@ mod tests {
     fn a_scale_may_follow_the_file() {
         let parse = |text: &str| text.parse::<LoraOption>().unwrap();
         assert_eq!(parse("a.safetensors"), LoraOption { path: "a.safetensors".into(), scale: 1.0 });
+        assert_eq!(parse("styles/a.safetensors:0.7").to_string(), "a.safetensors:0.7");
         assert_eq!(parse("a.safetensors:0.7"), LoraOption { path: "a.safetensors".into(), scale: 0.7 });
         assert_eq!(parse("C:\\a.safetensors"), LoraOption { path: "C:\\a.safetensors".into(), scale: 1.0 });
     }

@@ -36,6 +36,7 @@ test("a LoRA changes the picture, as much as its strength says, until it is remo
   await choose(page, "mid_block.attentions.0.to_out.0");
   const changed = await make();
   expect(changed.equals(plain)).toBe(false);
+  expect(changed.toString("latin1")).toContain('Model: "storybook 1.0.0 + style.safetensors:1"');
   await page.getByLabel("Its strength").fill("0");
   await page.getByLabel("Its strength").blur();
   const none = await studio.pixels();

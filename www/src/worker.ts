@@ -35,6 +35,8 @@ let files: StoredFiles;
 let engine: Promise<Engine>;
 let model: ModelCard;
 let active = false;
+/** The adapters in the model, to be told in its pictures. */
+let merged: string[] = [];
 
 function send(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
@@ -45,6 +47,7 @@ async function open(wasm: WebAssembly.Module, port: MessagePort, options: Engine
   files = new StoredFiles(port);
   await init({ module_or_path: wasm });
   const opened = await Engine.open(files, device, gpuMemory);
+  merged = adapter ? [`${adapter.file.name}:${adapter.scale}`] : [];
   if (adapter) await opened.adapt(adapter.file.name, new Uint8Array(await adapter.file.arrayBuffer()), adapter.scale);
   model = opened.model() as ModelCard;
   send({ kind: "opened", model, device: opened.device() as DeviceInfo });
@@ -92,6 +95,7 @@ async function generate(running: Engine, request: GenerateRequest): Promise<void
       guidance: perStage((stage) => stage.guidance),
       stop_at_stage: sizes.length,
       preview_every: Math.max(1, Math.ceil(most / PREVIEWS)),
+      adapters: merged,
       profile: request.profile,
     }),
     onEvent,
