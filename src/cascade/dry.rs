@@ -131,7 +131,7 @@ mod tests {
         // On the CPU, weights in f32: about four times what their files have in Q8_0.
         let on_cpu = needs(&Backend::Cpu, &wanted);
         let ratio = on_cpu.text as f64 / encoder.size as f64;
-        assert!((3.5..4.0).contains(&ratio), "{ratio}");
+        assert!((3.0..4.0).contains(&ratio), "{ratio}");
         assert!(on_cpu.streamed_text * 3 <= on_cpu.text, "one of three blocks");
         let ratio = on_cpu.stages[0] as f64 / manifest.stages[0].weights.size as f64;
         assert!((3.0..4.0).contains(&ratio), "{ratio}");

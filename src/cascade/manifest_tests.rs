@@ -113,7 +113,6 @@ fn faults_are_named() {
         ("/stages/0/weights/size", json!(u64::MAX), "stages[0].weights.size must be between"),
         ("/stages/0/weights/sha256", json!("AB"), "stages[0].weights.sha256"),
         ("/tokenizer/max_length", json!(0), "tokenizer.max_length must be between 1 and 4096, got 0"),
-        ("/stages", json!([]), "number of stages"),
         ("/stages/1/image_size", json!(64), "stages[1].image_size is 64, it must be larger"),
         ("/stages/1/conditioning", json!(null), "stages[1]"),
         ("/stages/0/target", json!({"kind": "residual", "scale": 0.2}), "stages[0].target is a residual"),

@@ -80,7 +80,9 @@ impl ReleasedGrid {
                 return Err(DiffusionError::Grid { steps: self.steps(), reason });
             }
             let stride = if count > 1 { (length - 1) as f64 / (count - 1) as f64 } else { 0.0 };
-            grid.extend((0..count).map(|i| start + (i as f64 * stride).round_ties_even() as u32));
+            // Added up as the original does it: half of a step away from two timesteps, its rounding decides.
+            let places = std::iter::successors(Some(0.0f64), |place| Some(place + stride));
+            grid.extend(places.take(count).map(|place| start + place.round_ties_even() as u32));
             start += length as u32;
         }
         grid.reverse();
