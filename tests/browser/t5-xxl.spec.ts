@@ -117,6 +117,8 @@ test("T5-XXL, 2.9 GB, is fetched, verified and begun, in 256 MiB of WASM memory 
     });
     await expect(studio.alert).toBeEmpty();
     const sizes = await heaps(page);
+    // A cancel replaces the worker, which nobody watches any more.
+    await page.unrouteAll({ behavior: "wait" });
     await studio.cancel.click();
     await studio.expectState("idle");
     process.stdout.write(
