@@ -90,6 +90,32 @@ test("deleting a model deletes its files, but for those that another one has", a
   await expect(models.section.getByRole("listitem")).toHaveCount(1);
 });
 
+test("a model is deleted while it is downloaded; the browser was asked to keep it", async ({ page }) => {
+  await serve(SMALL);
+  server.pace = 5 * MIB;
+  await page.addInitScript(() => {
+    StorageManager.prototype.persist = async () => {
+      document.documentElement.dataset.persist = "asked";
+      return true;
+    };
+  });
+  const models = new ModelsPage(page);
+  await models.open();
+  const reached = server.after(20 * MIB);
+  await models.add(server.url);
+  await expect(page.locator("html")).toHaveAttribute("data-persist", "asked");
+  await reached;
+  await models.expectState("small", "downloading");
+  await expect(models.row("small")).toContainText(/MB of 69\.2 MB · [\d.]+ MB\/s · [\d.]+ s left/);
+  await models.click("Delete", "small");
+  await expect(models.row("small")).toBeHidden();
+  await expect.poll(() => models.hashes(SMALL.entries)).toEqual(SMALL.entries.map(() => undefined));
+  const sent = server.sent;
+  await page.waitForTimeout(500);
+  // What was in the sockets may still count; a piece more may not.
+  expect(server.sent - sent).toBeLessThan(2 * MIB);
+});
+
 test("two tabs fetch a model once, and one goes on when the other is closed", async ({ context }) => {
   await serve(SMALL);
   server.pace = 8 * MIB;

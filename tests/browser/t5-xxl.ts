@@ -86,6 +86,13 @@ export class T5Xxl {
     return bytes;
   }
 
+  /** Where the weights of a layer end; of layer -1, those of the embeddings. */
+  endOfLayer(layer: number): number {
+    const names = layer < 0 ? /^(token_embd|enc\.blk\.0\.attn_rel_b)/ : new RegExp(`^enc\\.blk\\.${layer}\\.`);
+    const last = this.#tensors.findLast(({ name }) => names.test(name));
+    return last ? last.offset + last.bytes : 0;
+  }
+
   /** Its entry in a manifest; reads all of it once. */
   entry(file: string): Entry {
     const whole = createHash("sha256");
