@@ -1,7 +1,7 @@
 //! The encoder of T5 (Raffel et al. 2020, arXiv 1910.10683), v1.0 and v1.1, as `T5EncoderModel` of transformers.
 //!
 //! The network stands here twice: [`T5Encoder`] is the burn module, [`plan`] the GPU program. Either also runs layer by
-//! layer, with the weights of one or two layers in memory: [`streamed`] on the CPU, [`gpu`] on a GPU.
+//! layer, with the weights of one or two layers in memory: `streamed` on the CPU, `gpu` on a GPU.
 
 mod config;
 mod gpu;
