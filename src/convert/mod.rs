@@ -3,7 +3,7 @@
 //! In: a cascade's folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`,
 //! `super_res_1/`, `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json`
 //! with what those configurations cannot say; pipelines of DeepFloyd IF, which are such folders, one per stage; or a lone
-//! text encoder (a folder, or GGUF) or U-Net. Weights are safetensors or pickles of `torch.save`. Out: `imagen.json`,
+//! text encoder (a folder, or GGUF) or U-Net; or a checkpoint of imagen-pytorch. Weights are safetensors or pickles of `torch.save`. Out: `imagen.json`,
 //! `tokenizer.json`, one GGUF file per network, and the model card.
 //!
 //! Tensors are converted one after the other, a piece at a time: memory does not grow with the model.
@@ -14,6 +14,7 @@ mod checkpoint;
 mod description;
 mod error;
 mod gguf;
+mod imagen_pytorch;
 mod network;
 mod output;
 mod quantization;
@@ -61,9 +62,24 @@ pub fn convert(
     quantize: &Quantization,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ConvertError> {
+    convert_with(sources, None, out, quantize, progress)
+}
+
+/// [`convert`] with a JSON file of the arguments with which a checkpoint of imagen-pytorch was made: needed where the
+/// checkpoint does not hold them.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_with(
+    sources: &[impl AsRef<Path>],
+    config: Option<&Path>,
+    out: &Path,
+    quantize: &Quantization,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), ConvertError> {
     let mut recipes = Vec::new();
     for source in sources {
-        recipes.push(Recipe::read(source.as_ref())?);
+        recipes.push(Recipe::read(source.as_ref(), config)?);
     }
     check_stages(out, &recipes)?;
     check_networks(&recipes, quantize)?;
@@ -91,7 +107,7 @@ pub fn convert(
         });
     }
     for stage in recipes.iter_mut().flat_map(|recipe| std::mem::take(&mut recipe.stages)) {
-        let mixture = quantize.of(&stage.network);
+        let mixture = quantize.of(stage.network());
         converted.stages.push(stage.convert(out, mixture, progress)?);
     }
     assembly::write(out, &recipes, converted, existing, progress)
@@ -100,10 +116,10 @@ pub fn convert(
 /// No two stages may have the same size: they would be one stage of the cascade.
 fn check_stages(out: &Path, recipes: &[Recipe]) -> Result<(), ConvertError> {
     let mut sizes = std::collections::BTreeSet::new();
-    match recipes.iter().flat_map(|recipe| &recipe.stages).find(|stage| !sizes.insert(stage.image_size)) {
+    match recipes.iter().flat_map(|recipe| &recipe.stages).find(|stage| !sizes.insert(stage.image_size())) {
         None => Ok(()),
         Some(stage) => {
-            let reason = format!("two of the sources hold a stage of {0}×{0} pixels", stage.image_size);
+            let reason = format!("two of the sources hold a stage of {0}×{0} pixels", stage.image_size());
             Err(ConvertError::Folder { path: out.display().to_string(), reason })
         }
     }
@@ -115,7 +131,7 @@ fn check_networks(recipes: &[Recipe], quantize: &Quantization) -> Result<(), Con
     if recipes.iter().any(|recipe| recipe.text_encoder.is_some()) {
         networks.push(TEXT_ENCODER);
     }
-    networks.extend(recipes.iter().flat_map(|recipe| &recipe.stages).map(|stage| stage.network.as_str()));
+    networks.extend(recipes.iter().flat_map(|recipe| &recipe.stages).map(|stage| stage.network()));
     match quantize.networks().find(|network| !networks.contains(network)) {
         None => Ok(()),
         Some(network) => Err(ConvertError::Quantize { network: network.to_owned(), networks: networks.join(", ") }),

@@ -4,6 +4,8 @@ mod pickle_size;
 mod pytorch;
 mod safetensors;
 
+pub(super) use self::pytorch::value;
+
 use self::pytorch::PickledTensor;
 use self::safetensors::Slice;
 use super::recipe::is_plain;
@@ -72,6 +74,13 @@ impl Checkpoint {
         }
         let hint = format!("or {pickles}.bin, or the index of either: the weights are read from them");
         Err(ConvertError::missing(&folder.join(format!("{stem}.safetensors")), &hint))
+    }
+
+    /// Opens one file.
+    pub fn open_file(path: &Path) -> Result<Self, ConvertError> {
+        let mut checkpoint = Self::empty(path);
+        checkpoint.add(path)?;
+        Ok(checkpoint)
     }
 
     fn empty(source: &Path) -> Self {
