@@ -28,8 +28,10 @@ mod vocabulary;
 pub use error::ConvertError;
 pub use quantization::{Mixture, Quantization};
 
+use crate::cascade::manifest::{Manifest, StageManifest};
 use assembly::Converted;
 use recipe::{Recipe, TextEncoderSource, TokenizerSource};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The text encoder's name among the networks.
@@ -72,6 +74,7 @@ pub fn convert(
         return Err(ConvertError::Folder { path: out.display().to_string(), reason: "it is the source too".into() });
     }
     let existing = assembly::existing(out)?;
+    check_files(out, &recipes, existing.as_ref())?;
     let mut converted = Converted::default();
     if let Some(tokenizer) = recipes.iter().find_map(|recipe| recipe.tokenizer.as_ref()) {
         converted.tokenizer = match tokenizer {
@@ -92,6 +95,10 @@ pub fn convert(
     }
     for stage in recipes.iter_mut().flat_map(|recipe| std::mem::take(&mut recipe.stages)) {
         let mixture = quantize.of(&stage.network);
+        if stage.assumed {
+            let network = &stage.network;
+            progress(Progress::Note(&format!("{network} came without a scheduler; DeepFloyd IF's is taken")));
+        }
         converted.stages.push(stage.convert(out, mixture, progress)?);
     }
     assembly::write(out, &recipes, converted, existing, progress)
@@ -99,11 +106,27 @@ pub fn convert(
 
 /// No two stages may have the same size: they would be one stage of the cascade.
 fn check_stages(out: &Path, recipes: &[Recipe]) -> Result<(), ConvertError> {
-    let mut sizes = std::collections::BTreeSet::new();
+    let mut sizes = BTreeSet::new();
     match recipes.iter().flat_map(|recipe| &recipe.stages).find(|stage| !sizes.insert(stage.image_size)) {
         None => Ok(()),
         Some(stage) => {
             let reason = format!("two of the sources hold a stage of {0}×{0} pixels", stage.image_size);
+            Err(ConvertError::Folder { path: out.display().to_string(), reason })
+        }
+    }
+}
+
+/// No file may be written that another part of the cascade uses.
+fn check_files(out: &Path, recipes: &[Recipe], existing: Option<&Manifest>) -> Result<(), ConvertError> {
+    let stages: Vec<_> = recipes.iter().flat_map(|recipe| &recipe.stages).collect();
+    let stays = |stage: &&StageManifest| stages.iter().all(|new| new.image_size != stage.image_size);
+    let kept = existing.into_iter().flat_map(|manifest| &manifest.stages).filter(stays);
+    let mut taken: BTreeSet<String> = kept.map(|stage| stage.weights.file.clone()).collect();
+    taken.insert(format!("{TEXT_ENCODER}.gguf"));
+    match stages.iter().map(|stage| format!("{}.gguf", stage.network)).find(|file| !taken.insert(file.clone())) {
+        None => Ok(()),
+        Some(file) => {
+            let reason = format!("two parts of the model would be called {file}; convert one into another folder");
             Err(ConvertError::Folder { path: out.display().to_string(), reason })
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct StageRecipe {
     name: String,
     /// The name of its network, which is the stem of its file.
     pub network: String,
+    /// It came without a scheduler.
+    pub assumed: bool,
     /// Width and height of its pictures.
     pub image_size: u32,
 }
@@ -40,6 +42,7 @@ impl StageRecipe {
             return Err(ConvertError::malformed(&folder.join("config.json"), "sample_size is missing or too large"));
         };
         let super_resolution = unet.input_channels() > 3;
+        let assumed = scheduler.is_none();
         let scheduler = match scheduler {
             Some(folder) => scheduler::read(&folder)?,
             None => scheduler::deepfloyd(super_resolution, unet.output_channels() == 6),
@@ -51,7 +54,7 @@ impl StageRecipe {
             true => (format!("super_res_{image_size}"), format!("super_res_{image_size}")),
             false => ("base".to_owned(), "unet".to_owned()),
         };
-        Ok(Self { folder: folder.to_owned(), unet, scheduler, description: None, name, network, image_size })
+        Ok(Self { folder: folder.to_owned(), unet, scheduler, description: None, name, network, assumed, image_size })
     }
 
     /// A stage as the `cascade.json` at `path` describes it.
@@ -62,6 +65,7 @@ impl StageRecipe {
             scheduler: scheduler::read(&source.join(&stage.scheduler))?,
             name: stage.name.clone(),
             network: stage.unet.clone(),
+            assumed: false,
             image_size: stage.image_size,
             folder,
             description: Some((path.to_owned(), stage)),
