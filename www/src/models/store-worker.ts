@@ -71,6 +71,10 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
   switch (data.kind) {
     case "start":
       store = start(data.wasm, data.builtIn);
+      store.then(
+        () => send({ kind: "started" }),
+        (error: unknown) => send({ kind: "broken", message: StoreError.from(error).message }),
+      );
       break;
     case "add":
       void answer(data.call, (store) => store.add(data.address));
