@@ -189,7 +189,7 @@ test("a file that the host lacks is named, and the download goes on when it is t
 
 test("a host that is gone is not asked for each of the pieces that are left", async ({ page }) => {
   const model = new FakeModel("gone", [MIB, MIB, MIB, MIB], false);
-  const size = 20 * PIECE;
+  const size = 14 * PIECE;
   model.manifest.text_encoder.size = size;
   model.files.set("imagen.json", Buffer.from(JSON.stringify(model.manifest)));
   await serve(model);
@@ -201,7 +201,7 @@ test("a host that is gone is not asked for each of the pieces that are left", as
   await models.add(server.url);
   await reached;
   server.down();
-  // Four tries take 6 s, and four pieces are on their way at once: all 19 would take 30 s.
+  // Four tries take 6 s, and four pieces are on their way at once: all 13 would take 24 s.
   await models.expectState("gone", "partial", 15_000);
   await expect(models.row("gone")).toContainText(/cannot be reached|broke off/);
 });
