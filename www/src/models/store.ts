@@ -133,10 +133,12 @@ export class ModelStore {
     this.#told();
   }
 
-  /** From now on the engine reads this model, as it is now. */
+  /** From now on the engine reads this model as it is now; one that is opened again, until a newer one is whole, as it was. */
   use(id: string): InUse {
-    this.#inUse.end().catch(() => {});
-    this.#inUse = new InUse(id, id === BUILT_IN ? undefined : this.#models.get(id));
+    const [before, listed] = [this.#inUse, id === BUILT_IN ? undefined : this.#models.get(id)];
+    const stays = before.id === id && before.model?.whole && !listed?.whole;
+    this.#inUse = new InUse(id, stays ? before.model : listed);
+    before.end().catch(() => {});
     return this.#inUse;
   }
 
