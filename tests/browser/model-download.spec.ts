@@ -186,3 +186,49 @@ test("a file that the host lacks is named, and the download goes on when it is t
   await models.click("Resume", "small");
   await models.expectState("small", "whole");
 });
+
+test("a host that is gone is not asked for each of the pieces that are left", async ({ page }) => {
+  const model = new FakeModel("gone", [MIB, MIB, MIB, MIB], false);
+  const size = 14 * PIECE;
+  model.manifest.text_encoder.size = size;
+  model.files.set("imagen.json", Buffer.from(JSON.stringify(model.manifest)));
+  await serve(model);
+  server.files.set("text_encoder.gguf", { size, read: (start, end) => Buffer.alloc(end - start) });
+  server.pace = 10 * MIB;
+  const models = new ModelsPage(page);
+  await models.open();
+  const reached = server.after(PIECE + 6 * MIB);
+  await models.add(server.url);
+  await reached;
+  server.down();
+  // Four tries take 6 s, and four pieces are on their way at once: all 13 would take 24 s.
+  await models.expectState("gone", "partial", 15_000);
+  await expect(models.row("gone")).toContainText(/cannot be reached|broke off/);
+});
+
+test("what cannot be read back is no reason to fetch it again", async ({ page }) => {
+  const model = new FakeModel("unread", [40 * MIB, MIB, MIB, MIB], false);
+  await serve(model);
+  await page.route(/assets\/store-worker-.*\.js/, async (route) => {
+    const response = await route.fetch();
+    // The first time that something as large as a piece is read fails.
+    const failing = `{
+      const { read } = FileSystemSyncAccessHandle.prototype;
+      FileSystemSyncAccessHandle.prototype.read = function (bytes, options) {
+        if (bytes.byteLength < ${PIECE}) return read.call(this, bytes, options);
+        FileSystemSyncAccessHandle.prototype.read = read;
+        throw new DOMException("the disk does not answer", "InvalidStateError");
+      };
+    }`;
+    await route.fulfill({ response, body: `${failing}\n${await response.text()}` });
+  });
+  const models = new ModelsPage(page);
+  await models.open();
+  await models.add(server.url);
+  await models.expectState("unread", "partial");
+  await expect(models.row("unread")).toContainText("the disk does not answer");
+  await models.click("Resume", "unread");
+  await models.expectState("unread", "whole");
+  await models.expectVerified(model);
+  expect(server.asked.filter(({ file }) => file === "text_encoder.gguf")).toHaveLength(3);
+});

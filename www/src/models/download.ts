@@ -40,7 +40,7 @@ export class Download {
     this.#noRanges = noRanges;
   }
 
-  /** Fetches the missing pieces. What has arrived before an error or a stop is kept. */
+  /** Fetches the missing pieces, until one fails. What has arrived before an error or a stop is kept. */
   async fetch(file: PieceFile, cache = this.#cache, received: Received = () => {}): Promise<void> {
     const { entry } = file.record;
     const [first, ...others] = file.record.missing();
@@ -53,14 +53,19 @@ export class Download {
       this.#noRanges();
       return this.#slots.run(() => this.#whole(file, cache, received));
     }
-    const results = await Promise.allSettled(
-      others.map((index) => this.#slots.run(() => this.#piece(file, index, cache, received))),
-    );
-    for (const result of results) {
-      if (result.status === "rejected") throw result.reason;
-      if (!result.value)
+    const failures: unknown[] = [];
+    const get = async (index: number) => {
+      // A host that is gone would be asked for each of them; those that are on their way still write to the file.
+      if (failures.length > 0) return;
+      try {
+        if (await this.#piece(file, index, cache, received)) return;
         throw new StoreError("unreachable", `${this.#folder.host} sends parts of files only sometimes`);
-    }
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    await Promise.all(others.map((index) => this.#slots.run(() => get(index))));
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Fetches a piece until it is right. False where the host would send all of the file instead. */

@@ -42,12 +42,12 @@ async function answer(call: number, work: (store: ModelStore) => string | Promis
 }
 
 async function connect(id: string, port: MessagePort): Promise<void> {
-  (await store).use(id);
+  const opened = await store;
+  const use = opened.use(id);
   port.onmessage = async ({ data }: MessageEvent<FileRequest>) => {
-    const opened = await store;
     switch (data.kind) {
       case "file": {
-        const result = await opened.file(id, data.name).then(
+        const result = await opened.file(use, data.name).then(
           (blob): FileAnswer => ({ call: data.call, blob }),
           (error): FileAnswer => ({ call: data.call, message: StoreError.from(error).message }),
         );
@@ -55,13 +55,13 @@ async function connect(id: string, port: MessagePort): Promise<void> {
         break;
       }
       case "prefetch":
-        await opened.prefetch(id);
+        await opened.prefetch(use);
         break;
       case "stop":
-        await opened.stop(id);
+        await opened.stop(use);
         break;
       case "recheck":
-        await opened.recheck(id);
+        await opened.recheck(use);
         break;
     }
   };
@@ -71,6 +71,10 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
   switch (data.kind) {
     case "start":
       store = start(data.wasm, data.builtIn);
+      store.then(
+        () => send({ kind: "started" }),
+        (error: unknown) => send({ kind: "broken", message: StoreError.from(error).message }),
+      );
       break;
     case "add":
       void answer(data.call, (store) => store.add(data.address));
