@@ -10,6 +10,7 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod convert;
 pub mod diffusion;
+pub mod efficient_unet;
 pub mod gpu;
 pub mod image;
 pub mod text;

@@ -18,7 +18,7 @@ pub enum PerBlock<T> {
 
 impl<T: Clone> PerBlock<T> {
     /// The value of each of `blocks` blocks, counted from the input.
-    pub(super) fn expand(&self, option: &str, blocks: usize) -> Result<Vec<T>, UNetError> {
+    pub(crate) fn expand(&self, option: &str, blocks: usize) -> Result<Vec<T>, UNetError> {
         match self {
             Self::All(value) => Ok(vec![value.clone(); blocks]),
             Self::Each(values) if values.len() == blocks => Ok(values.clone()),

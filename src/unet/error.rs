@@ -5,8 +5,8 @@ use thiserror::Error;
 /// Why a configuration cannot be built.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum UNetError {
-    /// The option is one of diffusers', but this U-Net does not implement that value.
-    #[error("the U-Net option `{option}` = {value} is not supported; only the options of DeepFloyd IF's U-Nets are")]
+    /// The option is one of the original's, but not with that value.
+    #[error("the U-Net option `{option}` = {value} is not supported")]
     Unsupported { option: String, value: String },
     /// The option's value contradicts another one.
     #[error("the U-Net option `{option}` is invalid: {reason}")]
@@ -17,11 +17,11 @@ pub enum UNetError {
 }
 
 impl UNetError {
-    pub(super) fn unsupported(option: &str, value: impl ToString) -> Self {
+    pub(crate) fn unsupported(option: &str, value: impl ToString) -> Self {
         Self::Unsupported { option: option.to_owned(), value: value.to_string() }
     }
 
-    pub(super) fn invalid(option: &str, reason: impl ToString) -> Self {
+    pub(crate) fn invalid(option: &str, reason: impl ToString) -> Self {
         Self::Invalid { option: option.to_owned(), reason: reason.to_string() }
     }
 }

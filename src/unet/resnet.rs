@@ -102,7 +102,7 @@ fn halves(x: Tensor<2>) -> [Tensor<2>; 2] {
 }
 
 /// A convolution that keeps the picture's size.
-pub(super) fn convolution(in_channels: usize, out_channels: usize, kernel: usize, device: &Device) -> Conv2d {
+pub(crate) fn convolution(in_channels: usize, out_channels: usize, kernel: usize, device: &Device) -> Conv2d {
     let padding = (kernel - 1) / 2;
     Conv2dConfig::new([in_channels, out_channels], [kernel, kernel])
         .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
@@ -110,7 +110,7 @@ pub(super) fn convolution(in_channels: usize, out_channels: usize, kernel: usize
 }
 
 /// Applies a [`convolution`].
-pub(super) fn convolve(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+pub(crate) fn convolve(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     match cpu::convolve(&x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val())) {
         Some(y) => y,
         None => layer.forward(x),

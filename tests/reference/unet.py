@@ -3,13 +3,16 @@
     python tests/reference/unet.py [CASE ...]
 
 Writes tests/fixtures/unet_CASE.safetensors: the configuration as metadata, timestep, class labels and the output.
-Inputs and random weights are not stored: value i of a tensor is an integer hash of its name and i (see `uniform`),
+Inputs and random weights are not stored: value i of a tensor is an integer hash of its name and i (hashes.py),
 which the Rust tests compute alike. The storybook cases read the weights of models/storybook/*.gguf, dequantised.
 """
 import json, os, sys
 import numpy as np, torch, torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from hashes import uniform
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIXTURES = os.path.join(HERE, '..', 'fixtures')
@@ -62,23 +65,6 @@ SHAPES = {'first': (16, 2, 5), 'second': (16, 2, 7), 'second_self': (8, 1, 7), '
           'storybook_0': (64, 2, 40), 'storybook_1': (64, 1, 40), 'storybook_2': (64, 1, 40)}
 # File of the weights in models/storybook.
 STAGES = {'storybook_0': 'unet', 'storybook_1': 'super_res_1', 'storybook_2': 'super_res_2'}
-
-
-def fnv(text):
-    h = 0x811C9DC5
-    for byte in text.encode(): h = (h ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return h
-
-
-def uniform(name, shape, scale=1.0, offset=0.0):
-    """Value i: murmur's finaliser of fnv(name) ^ i * golden ratio, as a number in [-1, 1), times scale plus offset."""
-    count = int(np.prod(shape))
-    x = np.uint32(fnv(name)) ^ (np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9))
-    x ^= x >> np.uint32(16); x *= np.uint32(0x85EBCA6B)
-    x ^= x >> np.uint32(13); x *= np.uint32(0xC2B2AE35)
-    x ^= x >> np.uint32(16)
-    unit = (x >> np.uint32(8)).astype(np.float32) * np.float32(2.0 ** -23) - np.float32(1)
-    return torch.from_numpy(unit * np.float32(scale) + np.float32(offset)).reshape(shape)
 
 
 def random_weights(net):
