@@ -42,6 +42,10 @@ impl Parallel {
 
 /// Behind a level of the way down.
 #[derive(Module, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a network holds a handful, and a module cannot be derived through a box"
+)]
 pub enum PostDownsample {
     Downsample(Downsample),
     Parallel(Parallel),
