@@ -224,6 +224,8 @@ test("what cannot be read back is no reason to fetch it again", async ({ page })
   });
   const models = new ModelsPage(page);
   await models.open();
+  // What is intercepted does not reach another origin.
+  await page.unrouteAll();
   await models.add(server.url);
   await models.expectState("unread", "partial");
   await expect(models.row("unread")).toContainText("the disk does not answer");
