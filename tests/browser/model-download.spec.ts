@@ -205,32 +205,3 @@ test("a host that is gone is not asked for each of the pieces that are left", as
   await models.expectState("gone", "partial", 15_000);
   await expect(models.row("gone")).toContainText(/cannot be reached|broke off/);
 });
-
-test("what cannot be read back is no reason to fetch it again", async ({ page }) => {
-  const model = new FakeModel("unread", [40 * MIB, MIB, MIB, MIB], false);
-  await serve(model);
-  await page.route(/assets\/store-worker-.*\.js/, async (route) => {
-    const response = await route.fetch();
-    // The first time that something as large as a piece is read fails.
-    const failing = `{
-      const { read } = FileSystemSyncAccessHandle.prototype;
-      FileSystemSyncAccessHandle.prototype.read = function (bytes, options) {
-        if (bytes.byteLength < ${PIECE}) return read.call(this, bytes, options);
-        FileSystemSyncAccessHandle.prototype.read = read;
-        throw new DOMException("the disk does not answer", "InvalidStateError");
-      };
-    }`;
-    await route.fulfill({ response, body: `${failing}\n${await response.text()}` });
-  });
-  const models = new ModelsPage(page);
-  await models.open();
-  // What is intercepted does not reach another origin.
-  await page.unrouteAll();
-  await models.add(server.url);
-  await models.expectState("unread", "partial");
-  await expect(models.row("unread")).toContainText("the disk does not answer");
-  await models.click("Resume", "unread");
-  await models.expectState("unread", "whole");
-  await models.expectVerified(model);
-  expect(server.asked.filter(({ file }) => file === "text_encoder.gguf")).toHaveLength(3);
-});
