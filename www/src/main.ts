@@ -1,9 +1,6 @@
 /** The page: reads the form, sends requests to the worker, and shows what comes back. */
 
-import { EngineClient } from "./engine-client.ts";
-import { ModelsSection } from "./models-section.ts";
-import { PictureView } from "./picture.ts";
-import { ProgressList } from "./progress-list.ts";
+import { EngineClient } from "../lib/engine-client.ts";
 import type {
   DeviceChoice,
   DeviceInfo,
@@ -12,10 +9,13 @@ import type {
   GenerateRequest,
   ModelCard,
   Progress,
-} from "./protocol.ts";
-import { duration, megabytes } from "./rate.ts";
+} from "../lib/protocol.ts";
+import { duration, megabytes } from "../lib/rate.ts";
+import { compile } from "../lib/wasm.ts";
+import { ModelsSection } from "./models-section.ts";
+import { PictureView } from "./picture.ts";
+import { ProgressList } from "./progress-list.ts";
 import { StageSettingsForm } from "./stage-settings.ts";
-import { compile } from "./wasm.ts";
 
 type State = "idle" | "loading" | "encoding" | "sampling" | "done" | "error";
 
