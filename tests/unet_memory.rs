@@ -141,8 +141,8 @@ fn describe_xxl(format: BlockFormat) -> PlanDescription {
 fn deepfloyd_with_t5_xxl_fits_8_gb() {
     let (text, first, second) = (
         describe_xxl(BlockFormat::Q4K),
-        describe(&deepfloyd::first_stage([192, 384, 576, 768]), 2, 64, 77).unwrap(),
-        describe(&deepfloyd::second_stage([96, 192, 384, 576, 768]), 2, 256, 77).unwrap(),
+        stage(&deepfloyd::first_stage([192, 384, 576, 768]), 64),
+        stage(&deepfloyd::second_stage([96, 192, 384, 576, 768]), 256),
     );
     let needs = Needs {
         text: text.peak_bytes(),

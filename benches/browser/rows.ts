@@ -23,12 +23,17 @@ const HELD: Record<string, string[]> = {
   "t5-base-q4_0": ["ort"],
 };
 
+/** Whether a network has a bar to reach. */
+export function held(name: string): boolean {
+  return name in HELD;
+}
+
 /** The rows that BENCH names, by group or name, separated by commas; all where it is empty. Those with a bar come first. */
 export function selected(wanted: string): Row[] {
   const rows = JSON.parse(readFileSync(resolve(OUT, "data/rows.json"), "utf8")) as Row[];
   const names = wanted.split(",").filter(Boolean);
   const chosen = rows.filter((row) => names.length === 0 || names.includes(row.name) || names.includes(row.group));
-  const rank = ({ name, group }: Row) => (HELD[name] ? 0 : group === "ops" ? 1 : 2);
+  const rank = ({ name, group }: Row) => (held(name) ? 0 : group === "ops" ? 1 : 2);
   return chosen.sort((a, b) => rank(a) - rank(b));
 }
 
@@ -52,9 +57,12 @@ export function shortfalls({ name, group }: Row, outcomes: Record<string, Outcom
       const theirs = time(outcomes[peer]);
       return theirs === undefined ? [] : [{ peer, ratio: theirs / ours }];
     });
+  const missing = (HELD[name] ?? []).filter((peer) => peer in outcomes && !ratios.some((ratio) => ratio.peer === peer));
   const least = group === "ops" ? LEAST_OPERATION : LEAST_NETWORK;
   const held = group === "ops" ? ratios : ratios.filter(({ peer }) => HELD[name]?.includes(peer));
-  return held
-    .filter(({ ratio }) => ratio < least)
-    .map(({ peer, ratio }) => `${name}: ${ratio.toFixed(2)}× as fast as ${peer}, to be at least ${least}×`);
+  const slow = held.filter(({ ratio }) => ratio < least);
+  return [
+    ...slow.map(({ peer, ratio }) => `${name}: ${ratio.toFixed(2)}× as fast as ${peer}, to be at least ${least}×`),
+    ...missing.map((peer) => `${name}: ${peer} has no time`),
+  ];
 }

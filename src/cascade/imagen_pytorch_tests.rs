@@ -73,9 +73,9 @@ fn check(what: &str, actual: &[f32], expected: &[f32], tolerance: f64) {
     assert!(error <= tolerance, "{what}: {error}");
 }
 
-/// Runs all stages of a converted checkpoint: every step from the package's own state before it, and, where `whole`, the
-/// sample from its noise.
-async fn compare(kind: &str, folder: &Path, backend: Backend, text: bool, whole: bool, tolerance: f64) {
+/// Runs all stages of a converted checkpoint: every step from the package's own state before it, and the whole sample from
+/// its noise.
+async fn compare(kind: &str, folder: &Path, backend: Backend, text: bool, tolerance: f64) {
     let files = Directory::new(folder);
     let manifest = files::read_manifest(&files).await.unwrap();
     let request = Request {
@@ -107,11 +107,9 @@ async fn compare(kind: &str, folder: &Path, backend: Backend, text: bool, whole:
             step += 1;
         }
         let picture = expected(&format!("{kind}.{}", stage.index));
-        if whole {
-            let job = Job { request: &request, stage, prompt, low: &low };
-            let samples = sampling::run(runner.as_mut(), &job, &mut Silent).await.unwrap();
-            check(&format!("{kind}, stage {}", stage.index), &samples[0], &picture, tolerance);
-        }
+        let job = Job { request: &request, stage, prompt, low: &low };
+        let samples = sampling::run(runner.as_mut(), &job, &mut Silent).await.unwrap();
+        check(&format!("{kind}, stage {}", stage.index), &samples[0], &picture, tolerance);
         low = vec![LowPicture { size: stage.size, values: picture }];
     }
 }
@@ -120,16 +118,16 @@ async fn compare(kind: &str, folder: &Path, backend: Backend, text: bool, whole:
 fn a_trainers_checkpoint_samples_as_in_the_package() {
     let folder = tempfile::tempdir().unwrap();
     convert("trained.pt", None, folder.path()).unwrap();
-    block_on(compare("trained", folder.path(), Backend::Cpu, true, false, 1e-3));
+    block_on(compare("trained", folder.path(), Backend::Cpu, true, 1e-3));
     let gpu = Backend::Gpu(crate::gpu::testing::device());
-    block_on(compare("trained", folder.path(), gpu, true, false, 3e-3));
+    block_on(compare("trained", folder.path(), gpu, true, 3e-3));
 }
 
 #[test]
 fn a_model_without_text_samples_as_in_the_package() {
     let folder = tempfile::tempdir().unwrap();
     convert("unconditional.pt", Some("unconditional.json"), folder.path()).unwrap();
-    block_on(compare("unconditional", folder.path(), Backend::Cpu, false, true, 1e-3));
+    block_on(compare("unconditional", folder.path(), Backend::Cpu, false, 1e-3));
 }
 
 #[test]

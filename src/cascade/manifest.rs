@@ -95,6 +95,9 @@ impl TryFrom<TokenizerFields> for TokenizerFile {
         let TokenizerFields { max_length, lowercase, file } = fields;
         let file = match file.contains_key("file") {
             true => Some(serde_json::from_value(file.into()).map_err(|error| format!("tokenizer: {error}"))?),
+            false if file.contains_key("size") || file.contains_key("sha256") => {
+                return Err("tokenizer: missing field `file`".to_owned());
+            }
             false => None,
         };
         Ok(Self { file, max_length, lowercase })

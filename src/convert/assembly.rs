@@ -12,6 +12,9 @@ use std::path::Path;
 /// Prompts of a text encoder of which no U-Net has said anything yet: as many tokens as published cascades take.
 const USUAL_PROMPTS: Prompts = Prompts { max_length: 77, lowercase: false };
 
+/// The licence of a model of which nobody has named one.
+const UNKNOWN: &str = "unknown";
+
 /// What was converted.
 #[derive(Default)]
 pub(super) struct Converted {
@@ -29,19 +32,21 @@ pub(super) fn existing(out: &Path) -> Result<Option<Manifest>, ConvertError> {
     Ok(Some(Manifest::from_json(&output::read(&path, "it was there a moment ago")?)?))
 }
 
-/// Writes the manifest, and the model card of the first source that has one.
+/// Writes the manifest, and the model card of the first source that has one, into `folder`; `out` is where they go then.
 pub(super) fn write(
-    out: &Path,
+    (folder, out): (&Path, &Path),
     recipes: &[Recipe],
     converted: Converted,
     existing: Option<Manifest>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ConvertError> {
-    let mut card = None;
-    for folder in recipes.iter().filter_map(|recipe| recipe.card.as_deref()) {
-        card = card.or(card::copy(folder, out)?);
+    let mut card = existing.as_ref().and_then(|manifest| manifest.card.clone());
+    for source in recipes.iter().filter_map(|recipe| recipe.card.as_deref()) {
+        if card.is_none() {
+            card = card::copy(source, folder)?;
+        }
     }
-    let license = license(recipes);
+    let licenses = licenses(recipes);
     let first = |field: fn(&Recipe) -> Option<&String>| recipes.iter().find_map(field).cloned();
     // One source is the model; of several, the directory's name says what they are together.
     let name = match recipes {
@@ -52,7 +57,7 @@ pub(super) fn write(
         format: FORMAT,
         name: name.unwrap_or_else(|| folder_name(out)),
         version: first(|recipe| recipe.version.as_ref()).unwrap_or_else(|| "1.0.0".to_owned()),
-        license: "unknown".to_owned(),
+        license: UNKNOWN.to_owned(),
         card: None,
         examples: Vec::new(),
         tokenizer: TokenizerFile {
@@ -64,16 +69,12 @@ pub(super) fn write(
         stages: Vec::new(),
     });
     let before: BTreeSet<String> = manifest.files().map(|file| file.file.clone()).collect();
-    if let Some(license) = license {
-        manifest.license = license;
-    }
-    manifest.card = card.or(manifest.card);
+    manifest.license = together(&manifest.license, licenses);
+    manifest.card = card;
     if let Some(recipe) = recipes.iter().find(|recipe| !recipe.examples.is_empty()) {
         manifest.examples.clone_from(&recipe.examples);
     }
-    if let Some(prompts) = recipes.iter().find_map(|recipe| recipe.prompts) {
-        (manifest.tokenizer.max_length, manifest.tokenizer.lowercase) = (prompts.max_length, prompts.lowercase);
-    }
+    set_prompts(&mut manifest, recipes, progress);
     manifest.tokenizer.file = converted.tokenizer.or(manifest.tokenizer.file);
     manifest.text_encoder = converted.text_encoder.or(manifest.text_encoder);
     for stage in converted.stages {
@@ -82,7 +83,7 @@ pub(super) fn write(
     }
     manifest.stages.sort_by_key(|stage| stage.image_size);
     manifest.validate()?;
-    output::write(out, MANIFEST_FILE, manifest.to_json()?.as_bytes())?;
+    output::write(folder, MANIFEST_FILE, manifest.to_json()?.as_bytes())?;
     let now: BTreeSet<String> = manifest.files().map(|file| file.file.clone()).collect();
     for file in before.difference(&now) {
         progress(Progress::Note(&format!("{file} is no longer a part of the model")));
@@ -99,9 +100,29 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The licences of all sources, as one SPDX expression.
-fn license(recipes: &[Recipe]) -> Option<String> {
+/// Prompts are brought to the tokenizer as the U-Nets were trained: those that were there first decide.
+fn set_prompts(manifest: &mut Manifest, recipes: &[Recipe], progress: &mut dyn FnMut(Progress<'_>)) {
+    let mut told = recipes.iter().filter_map(|recipe| recipe.prompts);
+    let kept = Prompts { max_length: manifest.tokenizer.max_length, lowercase: manifest.tokenizer.lowercase };
+    let prompts = if manifest.stages.is_empty() { told.next().unwrap_or(kept) } else { kept };
+    if told.any(|other| other != prompts) {
+        let case = if prompts.lowercase { ", in lower case" } else { "" };
+        progress(Progress::Note(&format!(
+            "the stages were trained on prompts of different lengths or cases; the model's are {} tokens{case}",
+            prompts.max_length
+        )));
+    }
+    (manifest.tokenizer.max_length, manifest.tokenizer.lowercase) = (prompts.max_length, prompts.lowercase);
+}
+
+/// The licences of all sources.
+fn licenses(recipes: &[Recipe]) -> BTreeSet<String> {
     let of = |recipe: &Recipe| recipe.license.clone().or_else(|| card::license(recipe.card.as_deref()?));
-    let licenses: BTreeSet<String> = recipes.iter().filter_map(of).collect();
-    (!licenses.is_empty()).then(|| licenses.into_iter().collect::<Vec<_>>().join(" AND "))
+    recipes.iter().filter_map(of).collect()
+}
+
+/// One SPDX expression for what is there and what comes in addition.
+fn together(before: &str, mut licenses: BTreeSet<String>) -> String {
+    licenses.extend(before.split(" AND ").filter(|license| *license != UNKNOWN).map(str::to_owned));
+    if licenses.is_empty() { UNKNOWN.to_owned() } else { licenses.into_iter().collect::<Vec<_>>().join(" AND ") }
 }

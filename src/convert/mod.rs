@@ -29,8 +29,11 @@ mod vocabulary;
 pub use error::ConvertError;
 pub use quantization::{Mixture, Quantization};
 
+use crate::cascade::manifest::{Manifest, StageManifest};
 use assembly::Converted;
+use output::Staging;
 use recipe::{Recipe, TextEncoderSource, TokenizerSource};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The text encoder's name among the networks.
@@ -54,8 +57,7 @@ pub enum Progress<'a> {
 /// stay F32.
 ///
 /// # Errors
-/// [`ConvertError`] names the file, option or tensor. Files that were finished before the error stay; the one that was
-/// being written does not.
+/// [`ConvertError`] names the file, option or tensor; `out` is then as it was before.
 pub fn convert(
     sources: &[impl AsRef<Path>],
     out: &Path,
@@ -83,43 +85,66 @@ pub fn convert_with(
     }
     check_stages(out, &recipes)?;
     check_networks(&recipes, quantize)?;
-    std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
-    if sources.iter().any(|source| out.canonicalize().ok() == source.as_ref().canonicalize().ok()) {
+    if out.exists() && sources.iter().any(|source| out.canonicalize().ok() == source.as_ref().canonicalize().ok()) {
         return Err(ConvertError::Folder { path: out.display().to_string(), reason: "it is the source too".into() });
     }
     let existing = assembly::existing(out)?;
+    check_files(out, &recipes, existing.as_ref())?;
+    let staging = Staging::create(out)?;
+    let folder = staging.path();
     let mut converted = Converted::default();
     if let Some(tokenizer) = recipes.iter().find_map(|recipe| recipe.tokenizer.as_ref()) {
         converted.tokenizer = match tokenizer {
-            TokenizerSource::Folder(folder) => Some(text::tokenizer(folder, out, progress)?),
-            TokenizerSource::Gguf(file) => gguf::tokenizer(file, out, progress)?,
+            TokenizerSource::Folder(source) => Some(text::tokenizer(source, folder, progress)?),
+            TokenizerSource::Gguf(file) => gguf::tokenizer(file, folder, progress)?,
         };
     }
     if let Some(encoder) = recipes.iter().find_map(|recipe| recipe.text_encoder.as_ref()) {
         converted.text_encoder = Some(match encoder {
-            TextEncoderSource::Folder(folder) => text::encoder(folder, out, quantize.of(TEXT_ENCODER), progress)?,
+            TextEncoderSource::Folder(source) => text::encoder(source, folder, quantize.of(TEXT_ENCODER), progress)?,
             TextEncoderSource::Gguf(file) => {
                 if *quantize != Quantization::default() {
                     progress(Progress::Note("a text encoder in GGUF keeps the formats that it has"));
                 }
-                gguf::text_encoder(file, out, progress)?
+                gguf::text_encoder(file, folder, progress)?
             }
         });
     }
     for stage in recipes.iter_mut().flat_map(|recipe| std::mem::take(&mut recipe.stages)) {
-        let mixture = quantize.of(stage.network());
-        converted.stages.push(stage.convert(out, mixture, progress)?);
+        let network = stage.network();
+        let mixture = quantize.of(network);
+        if stage.assumed_scheduler() {
+            progress(Progress::Note(&format!("{network} came without a scheduler; DeepFloyd IF's is taken")));
+        }
+        converted.stages.push(stage.convert(folder, mixture, progress)?);
     }
-    assembly::write(out, &recipes, converted, existing, progress)
+    assembly::write((folder, out), &recipes, converted, existing, progress)?;
+    staging.publish()
 }
 
 /// No two stages may have the same size: they would be one stage of the cascade.
 fn check_stages(out: &Path, recipes: &[Recipe]) -> Result<(), ConvertError> {
-    let mut sizes = std::collections::BTreeSet::new();
+    let mut sizes = BTreeSet::new();
     match recipes.iter().flat_map(|recipe| &recipe.stages).find(|stage| !sizes.insert(stage.image_size())) {
         None => Ok(()),
         Some(stage) => {
             let reason = format!("two of the sources hold a stage of {0}×{0} pixels", stage.image_size());
+            Err(ConvertError::Folder { path: out.display().to_string(), reason })
+        }
+    }
+}
+
+/// No file may be written that another part of the cascade uses.
+fn check_files(out: &Path, recipes: &[Recipe], existing: Option<&Manifest>) -> Result<(), ConvertError> {
+    let stages: Vec<_> = recipes.iter().flat_map(|recipe| &recipe.stages).collect();
+    let stays = |stage: &&StageManifest| stages.iter().all(|new| new.image_size() != stage.image_size);
+    let kept = existing.into_iter().flat_map(|manifest| &manifest.stages).filter(stays);
+    let mut taken: BTreeSet<String> = kept.map(|stage| stage.weights.file.clone()).collect();
+    taken.insert(format!("{TEXT_ENCODER}.gguf"));
+    match stages.iter().map(|stage| format!("{}.gguf", stage.network())).find(|file| !taken.insert(file.clone())) {
+        None => Ok(()),
+        Some(file) => {
+            let reason = format!("two parts of the model would be called {file}; convert one into another folder");
             Err(ConvertError::Folder { path: out.display().to_string(), reason })
         }
     }

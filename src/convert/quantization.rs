@@ -110,7 +110,7 @@ impl FromStr for Mixture {
 }
 
 /// The mixtures of a cascade's networks, written `q8_0`, or `q8_0,text_encoder=q4_k_m,unet=q5_k`: one for all, and those of
-/// single networks by the names of their folders. Without one for all it is F16.
+/// single networks by the names of their files. Without one for all it is F16.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quantization {
     usual: Mixture,

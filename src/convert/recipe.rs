@@ -36,7 +36,7 @@ pub(super) struct Recipe {
 }
 
 /// How prompts are brought to the tokenizer.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) struct Prompts {
     /// Tokens to which they are padded or cut.
     pub max_length: usize,

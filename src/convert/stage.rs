@@ -29,6 +29,11 @@ impl StageRecipe {
         }
     }
 
+    /// True where it came without a scheduler, in whose place DeepFloyd IF's is taken.
+    pub fn assumed_scheduler(&self) -> bool {
+        matches!(self, Self::Diffusers(stage) if stage.assumed)
+    }
+
     /// Width and height of its pictures.
     pub fn image_size(&self) -> u32 {
         match self {
@@ -61,6 +66,8 @@ pub(super) struct DiffusersStage {
     description: Option<(PathBuf, Stage)>,
     name: String,
     network: String,
+    /// It came without a scheduler.
+    assumed: bool,
     image_size: u32,
 }
 
@@ -75,6 +82,7 @@ impl DiffusersStage {
             return Err(ConvertError::malformed(&folder.join("config.json"), "sample_size is missing or too large"));
         };
         let super_resolution = unet.input_channels() > 3;
+        let assumed = scheduler.is_none();
         let scheduler = match scheduler {
             Some(folder) => scheduler::read(&folder)?,
             None => scheduler::deepfloyd(super_resolution, unet.output_channels() == 6),
@@ -86,7 +94,7 @@ impl DiffusersStage {
             true => (format!("super_res_{image_size}"), format!("super_res_{image_size}")),
             false => ("base".to_owned(), "unet".to_owned()),
         };
-        Ok(Self { folder: folder.to_owned(), unet, scheduler, description: None, name, network, image_size })
+        Ok(Self { folder: folder.to_owned(), unet, scheduler, description: None, name, network, assumed, image_size })
     }
 
     /// A stage as the `cascade.json` at `path` describes it.
@@ -97,6 +105,7 @@ impl DiffusersStage {
             scheduler: scheduler::read(&source.join(&stage.scheduler))?,
             name: stage.name.clone(),
             network: stage.unet.clone(),
+            assumed: false,
             image_size: stage.image_size,
             folder,
             description: Some((path.to_owned(), stage)),

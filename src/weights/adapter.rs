@@ -88,15 +88,18 @@ impl Adapter {
 pub(super) struct Merged {
     pub stored: TensorInfo,
     layers: Vec<(LowRank, f32)>,
+    /// For messages.
+    adapters: Vec<String>,
 }
 
 impl Merged {
     pub fn new(stored: TensorInfo) -> Self {
-        Self { stored, layers: Vec::new() }
+        Self { stored, layers: Vec::new(), adapters: Vec::new() }
     }
 
-    pub fn add(&mut self, layer: &LowRank, factor: f32) {
+    pub fn add(&mut self, adapter: &Adapter, layer: &LowRank, factor: f32) {
         self.layers.push((layer.clone(), factor));
+        self.adapters.push(adapter.name.clone());
     }
 
     /// The format in which the sum is handed on: taking it down to blocks again would lose what the adapter learnt.
@@ -123,6 +126,12 @@ impl Merged {
                 }
             }
         }
+        let largest = self.format().largest();
+        if values.iter().any(|value| !value.is_finite() || value.abs() > largest) {
+            let tensor = &self.stored.name;
+            let reason = format!("with it, {tensor} leaves the range of {}; give it a smaller scale", self.format());
+            return Err(WeightsError::Adapter { name: self.adapters.join(", "), reason });
+        }
         self.format().quantise(&values).map_err(|error| error.of(&self.stored.name))
     }
 }
@@ -130,7 +139,8 @@ impl Merged {
 /// The layers of a file, or what is wrong with it.
 fn read(bytes: &[u8]) -> Result<BTreeMap<String, LowRank>, String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-    let stated = header.metadata().as_ref().and_then(|entries| stated_strength(entries.get("lora_adapter_metadata")?));
+    let stated = header.metadata().as_ref().and_then(|entries| entries.get("lora_adapter_metadata"));
+    let stated = stated.map(|json| stated_alpha(json)).transpose()?.flatten();
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let mut parts: BTreeMap<String, [Option<Matrix>; 3]> = BTreeMap::new();
     for (key, view) in file.iter() {
@@ -149,8 +159,8 @@ fn read(bytes: &[u8]) -> Result<BTreeMap<String, LowRank>, String> {
         if rank == 0 || up.columns != rank {
             return Err(format!("of {tensor} one matrix has the rank {rank}, the other {}", up.columns));
         }
-        let alpha = alpha.and_then(|alpha| alpha.values.first().copied());
-        let strength = alpha.map(|alpha| alpha / rank as f32).or(stated).unwrap_or(1.0);
+        let alpha = alpha.and_then(|alpha| alpha.values.first().copied()).or(stated);
+        let strength = alpha.map_or(1.0, |alpha| alpha / rank as f32);
         layers.insert(tensor, LowRank { down, up, strength });
     }
     Ok(layers)
@@ -204,13 +214,16 @@ fn matrix(key: &str, view: &TensorView<'_>) -> Result<Matrix, String> {
     Ok(Matrix { rows, columns, values })
 }
 
-/// Alpha divided by the rank, as PEFT's configuration in the file's header states them.
-fn stated_strength(json: &str) -> Option<f32> {
-    let stated: Value = serde_json::from_str(json).ok()?;
-    let number = |name: &str| {
-        let value = stated.get(format!("unet.{name}")).or_else(|| stated.get(name))?;
-        value.as_f64().map(|value| value as f32)
-    };
-    let (alpha, rank) = (number("lora_alpha")?, number("r")?);
-    (rank > 0.0).then_some(alpha / rank)
+/// The alpha of all layers, as PEFT's configuration in the file's header states it.
+fn stated_alpha(json: &str) -> Result<Option<f32>, String> {
+    let stated: Value = serde_json::from_str(json).map_err(|error| format!("its lora_adapter_metadata: {error}"))?;
+    let entry = |name: &str| stated.get(format!("unet.{name}")).or_else(|| stated.get(name));
+    // Each of these gives layers a strength of their own.
+    for option in ["alpha_pattern", "use_rslora", "use_dora"] {
+        let unset = |value: &Value| value.is_null() || *value == Value::Bool(false) || *value == serde_json::json!({});
+        if entry(option).is_some_and(|value| !unset(value)) {
+            return Err(format!("its lora_adapter_metadata sets {option}, which is not supported"));
+        }
+    }
+    Ok(entry("lora_alpha").and_then(Value::as_f64).map(|alpha| alpha as f32))
 }

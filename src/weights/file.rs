@@ -88,7 +88,7 @@ impl Weights {
             let Some(&index) = self.by_name.get(name) else { continue };
             let tensor = &mut self.tensors[index];
             let merged = self.merged.entry(index).or_insert_with(|| Merged::new(tensor.clone()));
-            merged.add(layer, factor);
+            merged.add(adapter, layer, factor);
             tensor.format = merged.format();
         }
         Ok(())

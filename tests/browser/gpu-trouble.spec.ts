@@ -16,6 +16,9 @@ async function inWorker(page: Page, script: string): Promise<void> {
   });
 }
 
+/** The worker that has the GPU; the store of models has one too. */
+const engine = (page: Page) => page.waitForEvent("worker", (worker) => /\/worker-[^/]*\.js$/.test(worker.url()));
+
 /** The n-th buffer of a device, and those that follow in its error scope, fail as in a GPU that is full. */
 const failingBuffer = (n: number, times: number) => `
   let buffers = 0;
@@ -64,7 +67,7 @@ test("a GPU that is lost during a stage is asked for again, and the picture is f
        return self.latestDevice;
      };`,
   );
-  const working = page.waitForEvent("worker");
+  const working = engine(page);
   const studio = await start(page);
   await studio.expectStage(64);
   const worker = await working;
@@ -79,7 +82,7 @@ test("a GPU that is lost during a stage is asked for again, and the picture is f
 test("a GPU that runs out of memory once gets what is loaded back, and the picture is finished", async ({ page }) => {
   // The text encoder has many buffers; the stage's come behind them.
   await inWorker(page, failingBuffer(150, 1));
-  const working = page.waitForEvent("worker");
+  const working = engine(page);
   const studio = await start(page);
   await studio.expectState("done", 300_000);
   expect((await studio.seen()).size).toBe(64);

@@ -84,6 +84,17 @@ test("a short break of the connection needs nobody", async ({ page }) => {
   await models.expectVerified(SMALL);
 });
 
+test("a connection that falls silent is given up and asked again @slow", async ({ page }) => {
+  await serve(SMALL);
+  server.stall = { file: "text_encoder.gguf", offset: PIECE + 512 * 1024, times: 1 };
+  const models = new ModelsPage(page);
+  await models.open();
+  await models.add(server.url);
+  await models.expectState("small", "whole", 60_000);
+  await models.expectVerified(SMALL);
+  expect(server.asked.filter(({ start }) => start === PIECE)).toHaveLength(2);
+});
+
 test("a flipped byte is found and only its piece fetched again", async ({ page }) => {
   await serve(SMALL);
   server.flip = { file: "text_encoder.gguf", offset: PIECE + 5, times: 1 };
@@ -185,4 +196,23 @@ test("a file that the host lacks is named, and the download goes on when it is t
   server.status.clear();
   await models.click("Resume", "small");
   await models.expectState("small", "whole");
+});
+
+test("a host that is gone is not asked for each of the pieces that are left", async ({ page }) => {
+  const model = new FakeModel("gone", [MIB, MIB, MIB, MIB], false);
+  const size = 14 * PIECE;
+  model.manifest.text_encoder.size = size;
+  model.files.set("imagen.json", Buffer.from(JSON.stringify(model.manifest)));
+  await serve(model);
+  server.files.set("text_encoder.gguf", { size, read: (start, end) => Buffer.alloc(end - start) });
+  server.pace = 10 * MIB;
+  const models = new ModelsPage(page);
+  await models.open();
+  const reached = server.after(PIECE + 6 * MIB);
+  await models.add(server.url);
+  await reached;
+  server.down();
+  // Four tries take 6 s, and four pieces are on their way at once: all 13 would take 24 s.
+  await models.expectState("gone", "partial", 15_000);
+  await expect(models.row("gone")).toContainText(/cannot be reached|broke off/);
 });

@@ -194,3 +194,78 @@ test("the model that ships is there without its host after the first picture", a
   await draw(page);
   expect(asked.filter((url) => url.endsWith(".gguf"))).toEqual([]);
 });
+
+test("a tokenizer that was damaged in storage is found and fetched again", async ({ page }) => {
+  server = await ModelServer.start(storybook());
+  const models = new ModelsPage(page);
+  await models.open();
+  await models.add(server.url);
+  await models.expectState("elsewhere", "whole");
+  const size = storybook().get("tokenizer.json")?.length ?? 0;
+  const damaged = await page.evaluate(async (size) => {
+    const root = await navigator.storage.getDirectory();
+    const files = await (await root.getDirectoryHandle("models")).getDirectoryHandle("files");
+    let count = 0;
+    for await (const handle of files.values()) {
+      if ((await (handle as FileSystemFileHandle).getFile()).size !== size) continue;
+      const stream = await (handle as FileSystemFileHandle).createWritable({ keepExistingData: true });
+      await stream.write({ type: "write", position: 100, data: "damaged" });
+      await stream.close();
+      count += 1;
+    }
+    return count;
+  }, size);
+  expect(damaged).toBe(1);
+  const studio = new Studio(page);
+  const address = `?device=cpu&model=${encodeURIComponent(server.url)}`;
+  await page.goto(address);
+  await studio.expectState("error");
+  await expect(studio.alert).toContainText("tokenizer.json");
+  await models.expectState("elsewhere", "partial");
+  const before = server.sent;
+  await page.goto(address);
+  await studio.expectState("idle", 30_000);
+  await expect(page.getByText("Model: elsewhere 1.0.0")).toBeVisible();
+  expect(server.sent - before).toBe(size);
+});
+
+test("a model that is open is drawn with while a newer version of it is fetched", async ({ page }) => {
+  server = await ModelServer.start(storybook());
+  const models = new ModelsPage(page);
+  await models.open(`?device=cpu&model=${encodeURIComponent(server.url)}`);
+  await expect(page.getByText("Model: elsewhere 1.0.0")).toBeVisible();
+  const newer = JSON.parse(storybook().get("imagen.json")?.toString() ?? "");
+  newer.version = "2.0.0";
+  for (const { weights } of newer.stages) {
+    weights.sha256 = sha256(weights.file);
+    delete weights.pieces;
+    server.status.set(weights.file, 404);
+  }
+  server.files.set("imagen.json", Buffer.from(JSON.stringify(newer)));
+  await models.add(server.url);
+  await models.expectState("elsewhere", "partial");
+  await expect(models.row("elsewhere")).toContainText("2.0.0");
+  // Another setting opens it again.
+  await page.locator("#gpu-memory").dispatchEvent("change");
+  await draw(page);
+});
+
+for (const [what, body] of Object.entries({
+  "cannot be loaded": undefined,
+  "cannot read its list": 'FileSystemDirectoryHandle.prototype.keys = () => { throw new Error("no list"); };',
+})) {
+  test(`a store that ${what} is told, whatever is asked of it`, async ({ page }) => {
+    await page.route(/assets\/store-worker-.*\.js/, async (route) => {
+      if (body === undefined) return route.fulfill({ status: 404 });
+      const response = await route.fetch();
+      return route.fulfill({ response, body: `${body}\n${await response.text()}` });
+    });
+    await page.goto("?device=cpu");
+    const studio = new Studio(page);
+    await studio.expectState("error", 20_000);
+    await expect(studio.alert).toContainText("keeps models has stopped");
+    const models = new ModelsPage(page);
+    await models.add("https://example.org/model");
+    await expect(models.section.locator("#model-trouble")).toContainText("keeps models has stopped");
+  });
+}

@@ -30,20 +30,20 @@ test("a LoRA changes the picture, as much as its strength says, until it is remo
     await studio.expectState("idle");
     await studio.generate.click();
     await studio.expectState("done", 60_000);
-    return studio.png();
+    return (await studio.pixels()).rgba;
   };
   const plain = await make();
   await choose(page, "mid_block.attentions.0.to_out.0");
   const changed = await make();
   expect(changed.equals(plain)).toBe(false);
-  expect(changed.toString("latin1")).toContain('Model: "storybook 1.0.0 + style.safetensors:1"');
-  await page.getByLabel("Its strength").fill("0");
+  expect((await studio.png()).toString("latin1")).toContain('Model: "storybook 1.0.0 + style.safetensors:1"');
+  await page.getByLabel("Its strength").fill("0.5");
   await page.getByLabel("Its strength").blur();
-  const none = await studio.pixels();
-  expect((await make()).equals(changed)).toBe(false);
-  expect(none.size).toBe(64);
+  const weaker = await make();
+  expect(weaker.equals(plain) || weaker.equals(changed)).toBe(false);
   await page.getByRole("button", { name: "Remove", exact: true }).click();
   expect((await make()).equals(plain)).toBe(true);
+  expect((await studio.png()).toString("latin1")).toContain("Model: storybook 1.0.0,");
 });
 
 test("a LoRA of another model is refused in words, and another one can be chosen", async ({ page }) => {

@@ -1,6 +1,6 @@
 /** A folder that the user picks or drops, as its files by plain name. Nothing is read here. */
 
-import { MANIFEST } from "./models/http.ts";
+import { MANIFEST } from "../lib/models/http.ts";
 
 export interface PickedFolder {
   name: string;

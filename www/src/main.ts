@@ -1,9 +1,6 @@
 /** The page: reads the form, sends requests to the worker, and shows what comes back. */
 
-import { EngineClient } from "./engine-client.ts";
-import { ModelsSection } from "./models-section.ts";
-import { PictureView } from "./picture.ts";
-import { ProgressList } from "./progress-list.ts";
+import { EngineClient } from "../lib/engine-client.ts";
 import type {
   DeviceChoice,
   DeviceInfo,
@@ -12,10 +9,13 @@ import type {
   GenerateRequest,
   ModelCard,
   Progress,
-} from "./protocol.ts";
-import { duration, megabytes } from "./rate.ts";
+} from "../lib/protocol.ts";
+import { duration, megabytes } from "../lib/rate.ts";
+import { compile } from "../lib/wasm.ts";
+import { ModelsSection } from "./models-section.ts";
+import { PictureView } from "./picture.ts";
+import { ProgressList } from "./progress-list.ts";
 import { StageSettingsForm } from "./stage-settings.ts";
-import { compile } from "./wasm.ts";
 
 type State = "idle" | "loading" | "encoding" | "sampling" | "done" | "error";
 
@@ -67,8 +67,7 @@ function open(id: string): void {
 function configure(change: Partial<EngineOptions>): void {
   if (running) stop("idle", "");
   error.textContent = "";
-  setState("loading", "Opening the model…");
-  engine.configure(change);
+  if (engine.configure(change)) setState("loading", "Opening the model…");
 }
 
 /** Bytes of the model in use that have arrived. */
@@ -273,9 +272,9 @@ const gpuMemory = element("gpu-memory", HTMLSelectElement);
 gpuMemory.onchange = () => configure({ gpuMemory: Number(gpuMemory.value) * 2 ** 30 || undefined });
 const lora = element("lora", HTMLInputElement);
 const loraScale = element("lora-scale", HTMLInputElement);
-lora.onchange = loraScale.onchange = () => {
+lora.onchange = loraScale.onchange = ({ target }) => {
   const file = lora.files?.[0];
-  configure({ adapter: file && { file, scale: loraScale.valueAsNumber } });
+  if (file || target === lora) configure({ adapter: file && { file, scale: loraScale.valueAsNumber } });
 };
 element("lora-remove", HTMLButtonElement).onclick = () => {
   lora.value = "";

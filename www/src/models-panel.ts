@@ -1,7 +1,7 @@
 /** The page's list of models: each with its size, what is there of it, and what can be done. */
 
-import type { ModelView } from "./models/store-protocol.ts";
-import { bytesText } from "./rate.ts";
+import type { ModelView } from "../lib/models/store-protocol.ts";
+import { bytesText } from "../lib/rate.ts";
 import { Speed } from "./speed.ts";
 
 export interface ModelActions {

@@ -1,8 +1,8 @@
 /** The page's section about models: connects its list, its form and its drop target to the store. */
 
+import { StoreClient } from "../lib/models/store-client.ts";
+import { BUILT_IN, type ModelView } from "../lib/models/store-protocol.ts";
 import { canPickFolder, folderFromDrop, folderFromInput, type PickedFolder, pickFolder } from "./local-folder.ts";
-import { StoreClient } from "./models/store-client.ts";
-import { BUILT_IN, type ModelView } from "./models/store-protocol.ts";
 import { ModelsPanel } from "./models-panel.ts";
 
 export interface ModelsSectionEvents {

@@ -1,7 +1,7 @@
 /** One row per stage, and one for the model's download: a bar, the step, the rate and the time left. */
 
-import type { ModelCard } from "./protocol.ts";
-import { duration, megabytes, Rate } from "./rate.ts";
+import type { ModelCard } from "../lib/protocol.ts";
+import { duration, megabytes, Rate } from "../lib/rate.ts";
 
 interface Row {
   item: HTMLLIElement;

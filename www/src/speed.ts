@@ -1,6 +1,6 @@
 /** How fast bytes arrive, over the last seconds, and how long the rest will take. */
 
-import { bytesText, duration } from "./rate.ts";
+import { bytesText, duration } from "../lib/rate.ts";
 
 /** Milliseconds that are looked back. */
 const WINDOW = 5000;

@@ -1,6 +1,6 @@
 /** Steps and guidance of each stage, and after which one to stop; the manifest's recommendations to begin with. */
 
-import type { ModelCard, StageCard, StageSettings } from "./protocol.ts";
+import type { ModelCard, StageCard, StageSettings } from "../lib/protocol.ts";
 
 /** The largest guidance scale that Rust takes. */
 const MAX_GUIDANCE = 100;

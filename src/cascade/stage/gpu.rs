@@ -14,6 +14,9 @@ use crate::weights::{WeightIndex, Weights};
 use async_trait::async_trait;
 use std::sync::Arc;
 
+/// The input of [`unet::plan`](crate::unet::plan) that holds the timestep's sinusoids, a row for each of its batch.
+const TIMESTEP: &str = "timestep_embedding";
+
 /// A compiled stage. The plan comes before the weights that it binds, so that it is dropped first.
 pub(in crate::cascade) struct GpuStage {
     plan: Plan,
@@ -47,7 +50,7 @@ impl GpuStage {
         let mut progress = |done, total| loading.compiled(done, total);
         let plan = description.compile(device, &uploaded, &mut progress).await?;
         let values = 3 * size as usize * size as usize;
-        let rows = if plan.has_input(NEGATIVE_TEXT) { 1 } else { shape.rows };
+        let rows = plan.input_shape(TIMESTEP).map_or(shape.rows, |shape| shape.batch as usize);
         let config = config.clone();
         Ok(Self { plan, _weights: uploaded, config, values, rows, rules: None, told: None, profiler })
     }
@@ -62,7 +65,7 @@ impl GpuStage {
 impl StageRunner for GpuStage {
     async fn prompt(&mut self, prompt: Prompt<'_>, rules: Rules) -> Result<(), CascadeError> {
         if self.config.text_channels().is_some() {
-            match (prompt.negative, self.plan.has_input(NEGATIVE_TEXT)) {
+            match (prompt.negative, self.plan.input_shape(NEGATIVE_TEXT).is_some()) {
                 (Some(negative), true) => {
                     self.plan.write(NEGATIVE_TEXT, &negative.values)?;
                     self.plan.write(TEXT, &prompt.positive.values)?;
@@ -99,7 +102,7 @@ impl StageRunner for GpuStage {
     async fn step(&mut self, step: &Step, noise: Option<&[f32]>) -> Result<(), CascadeError> {
         let Some(rules) = self.rules else { return Err(DiffusionError::Missing { what: "a prompt" }.into()) };
         self.plan.write_step(&StepParams::new(step, rules.guidance, rules.thresholding))?;
-        self.plan.write("timestep_embedding", &self.sinusoids(step.timestep))?;
+        self.plan.write(TIMESTEP, &self.sinusoids(step.timestep))?;
         if let Some(noise) = noise {
             self.plan.write(NOISE, noise)?;
         }

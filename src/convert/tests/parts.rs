@@ -79,6 +79,44 @@ fn pipelines_of_one_stage_each_are_chained() {
 }
 
 #[test]
+fn what_was_there_keeps_its_licence_its_card_and_its_prompts() {
+    let cascade = Cascade::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (first, t5, out) = (folder.path().join("first"), folder.path().join("t5"), folder.path().join("out"));
+    copy(&cascade.source(), &first);
+    fs::remove_dir_all(first.join("super_res_1")).unwrap();
+    fs::write(first.join("README.md"), "---\nlicense: other-license\n---\nfirst").unwrap();
+    copy(&cascade.source().join("text_encoder"), &t5);
+    fs::write(t5.join("README.md"), "---\nlicense: apache-2.0\n---\nsecond").unwrap();
+    run(&[first], &out).unwrap();
+    let mut manifest = read(&out);
+    (manifest.tokenizer.max_length, manifest.tokenizer.lowercase) = (40, false);
+    fs::write(out.join("imagen.json"), manifest.to_json().unwrap()).unwrap();
+    run(&[t5], &out).unwrap();
+    assert_eq!(read(&out).license, "Apache-2.0 AND other-license");
+    assert!(fs::read_to_string(out.join("README.md")).unwrap().ends_with("first"));
+    // A U-Net of DeepFloyd IF would have 77 tokens in lower case.
+    let notes = run(&[cascade.source().join("super_res_1")], &out).unwrap();
+    assert!(notes.iter().any(|note| note.contains("40 tokens")), "{notes:?}");
+    assert_eq!((read(&out).tokenizer.max_length, read(&out).tokenizer.lowercase), (40, false));
+}
+
+#[test]
+fn no_part_is_written_over_another() {
+    let cascade = Cascade::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (alone, out) = (folder.path().join("unet"), folder.path().join("out"));
+    run(&[cascade.source().join("unet")], &out).unwrap();
+    let before = fs::read(out.join("unet.gguf")).unwrap();
+    copy(&cascade.source().join("unet"), &alone);
+    let config = fs::read_to_string(alone.join("config.json")).unwrap();
+    fs::write(alone.join("config.json"), config.replace("\"sample_size\": 8", "\"sample_size\": 16")).unwrap();
+    let error = run(&[alone], &out).unwrap_err().to_string();
+    assert!(error.contains("two parts of the model would be called unet.gguf"), "{error}");
+    assert!(fs::read(out.join("unet.gguf")).unwrap() == before);
+}
+
+#[test]
 fn a_unet_without_a_scheduler_is_deepfloyds() {
     let folder = tempfile::tempdir().unwrap();
     for pipeline in ["IF-I", "IF-II"] {
@@ -86,7 +124,8 @@ fn a_unet_without_a_scheduler_is_deepfloyds() {
         let (alone, with, without) =
             (folder.path().join("alone"), folder.path().join("with"), folder.path().join("out"));
         copy(&pipeline.join("unet"), &alone);
-        run(&[alone], &without).unwrap();
+        let notes = run(&[alone], &without).unwrap();
+        assert!(notes.iter().any(|note| note.contains("without a scheduler")), "{notes:?}");
         run(&[pipeline.join("unet")], &with).unwrap();
         assert_eq!(read(&without).stages, read(&with).stages);
     }

@@ -167,7 +167,7 @@ mod tests {
             let plan = self.compile().await;
             plan.write("x", &x).unwrap();
             plan.write("variance", &variance).unwrap();
-            match plan.has_input("told") {
+            match plan.input_shape("told").is_some() {
                 true => {
                     let (without, with) = affine.split_at(affine.len() / 2);
                     plan.write("affine", without).unwrap();

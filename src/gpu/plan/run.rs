@@ -1,6 +1,6 @@
 //! A compiled plan, replayed phase by phase: one command buffer and one submit each, no new GPU object.
 
-use super::{Compiled, StepParams, Tensor, Work};
+use super::{Compiled, Shape, StepParams, Tensor, Work};
 use crate::gpu::device::Buffer;
 use crate::gpu::{Device, GpuError};
 use std::collections::BTreeMap;
@@ -42,9 +42,9 @@ impl Command {
 }
 
 impl Plan {
-    /// True where the plan has an input of that name.
-    pub fn has_input(&self, name: &str) -> bool {
-        self.inputs.contains_key(name)
+    /// The shape of an input; none where the plan has no input of that name.
+    pub fn input_shape(&self, name: &str) -> Option<Shape> {
+        self.inputs.get(name).map(|tensor| tensor.shape)
     }
 
     /// Fills an input. Takes effect before the next [`Self::run`].

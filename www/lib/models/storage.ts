@@ -14,7 +14,7 @@ export interface PieceFile {
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Notes that the whole file has its hash. */
   seal(): void;
-  /** Forgets pieces: they are fetched again. */
+  /** Forgets pieces, and with any of them that the whole file has its hash: they are fetched again. */
   drop(indices: number[]): void;
   close(): void;
 }

@@ -18,6 +18,8 @@ export class EngineClient {
   #model = "";
   #options: EngineOptions;
   #worker: Worker | undefined;
+  /** Done when the worker was told to open its model: nothing may reach it before that. */
+  #opening: Promise<void> = Promise.resolve();
   #deadline = 0;
   #broken = false;
 
@@ -41,10 +43,12 @@ export class EngineClient {
     this.#restart();
   }
 
-  /** Opens the model again with other options. */
-  configure(change: Partial<EngineOptions>): void {
+  /** Opens the model again with other options; false where none is open yet, which then is opened with them. */
+  configure(change: Partial<EngineOptions>): boolean {
     this.#options = { ...this.#options, ...change };
-    if (this.#worker) this.open(this.#model);
+    if (!this.#worker) return false;
+    this.open(this.#model);
+    return true;
   }
 
   generate(request: GenerateRequest): void {
@@ -86,7 +90,7 @@ export class EngineClient {
       this.#handle({ kind: "failed", message: workerFailure(event.message), fatal: true });
     };
     const files = this.#connect(this.#model);
-    this.#wasm.then(
+    this.#opening = this.#wasm.then(
       (wasm) => worker.postMessage({ kind: "open", wasm, files, options: this.#options } satisfies ToWorker, [files]),
       (error: Error) => this.#handle({ kind: "failed", message: error.message, fatal: true }),
     );
@@ -112,7 +116,8 @@ export class EngineClient {
   }
 
   #post(message: ToWorker): void {
-    this.#worker?.postMessage(message);
+    const worker = this.#worker;
+    this.#opening.then(() => worker?.postMessage(message));
   }
 }
 

@@ -80,6 +80,7 @@ class MemoryFile implements PieceFile {
 
   drop(indices: number[]): void {
     for (const index of indices) this.record.set(index, NOTHING);
+    if (indices.length > 0) this.record.set(pieceCount(this.record.entry), NOTHING);
   }
 
   close(): void {}

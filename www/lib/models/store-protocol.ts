@@ -37,6 +37,9 @@ export type ToStore =
   | { kind: "connect"; id: string; port: MessagePort };
 
 export type FromStore =
+  /** The answer to `start`; the other messages are sent after it. */
+  | { kind: "started" }
+  | { kind: "broken"; message: string }
   | { kind: "models"; models: ModelView[]; lasting: boolean }
   /** The answer to a call. */
   | { kind: "done"; call: number; id: string }

@@ -34,12 +34,17 @@ export async function ifFree<T>(key: string, work: () => Promise<T>): Promise<{ 
   return result as { value: T } | undefined;
 }
 
-/** Keeps others from writing or deleting the file until the returned function is called. */
-export function reading(key: string): Promise<() => void> {
-  if (!navigator.locks) return Promise.resolve(() => {});
+/** Keeps others from writing or deleting the file until the returned function is called, which resolves when they may. */
+export function reading(key: string): Promise<() => Promise<void>> {
+  if (!navigator.locks) return Promise.resolve(async () => {});
   return new Promise((resolve, reject) => {
-    navigator.locks
-      .request(nameOf(key), { mode: "shared" }, () => new Promise<void>((release) => resolve(release)))
-      .catch(reject);
+    const held = (letGo: () => void) => {
+      resolve(async () => {
+        letGo();
+        await done;
+      });
+    };
+    const done = navigator.locks.request(nameOf(key), { mode: "shared" }, () => new Promise<void>(held));
+    done.catch(reject);
   });
 }

@@ -5,7 +5,7 @@ import { Download, damaged } from "./download.ts";
 import { writing } from "./locks.ts";
 import type { Model, Run, StoredFile } from "./model.ts";
 import { reserve } from "./space.ts";
-import type { Storage } from "./storage.ts";
+import type { PieceFile, Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
 import { BUILT_IN } from "./store-protocol.ts";
 
@@ -119,20 +119,41 @@ export class Fetcher {
           await download.fetch(file, again ? "reload" : undefined, received);
           if (file.record.whole) return;
           // The manifest has only the whole file's hash.
-          try {
-            const source = { size: entry.size, read: (at: number, length: number) => file.read(at, length) };
-            await verifyFile(entry.file, source, entry.size, entry.sha256);
+          if (await verified(file)) {
             file.seal();
             return;
-          } catch {
-            received(-entry.size);
-            file.drop(file.record.indices());
-            if (again) throw damaged(entry);
           }
+          received(-entry.size);
+          file.drop(file.record.indices());
+          if (again) throw damaged(entry);
         }
       } finally {
         file.close();
       }
     });
+  }
+}
+
+/** Whether the stored bytes have the hash of the manifest. What keeps them from being read says nothing of them. */
+async function verified(file: PieceFile): Promise<boolean> {
+  const { entry } = file.record;
+  let unread: unknown;
+  const read = async (at: number, length: number) => {
+    try {
+      const bytes = await file.read(at, length);
+      if (bytes.byteLength === length) return bytes;
+      throw new StoreError("storage", `${entry.file} was cut in this browser's storage; resume the download`);
+    } catch (error) {
+      unread = error;
+      throw error;
+    }
+  };
+  try {
+    await verifyFile(entry.file, { size: entry.size, read }, entry.size, entry.sha256);
+    return true;
+  } catch (error) {
+    if (unread !== undefined) throw unread;
+    if ((error as { kind?: unknown }).kind !== "files") throw error;
+    return false;
   }
 }

@@ -13,6 +13,8 @@ const PACE = 150;
 
 let store: Promise<ModelStore>;
 let telling = 0;
+/** Requests of files that are not answered yet. */
+const asked = new Set<{ port: MessagePort; call: number }>();
 
 function send(message: FromStore): void {
   self.postMessage(message);
@@ -42,35 +44,50 @@ async function answer(call: number, work: (store: ModelStore) => string | Promis
 }
 
 async function connect(id: string, port: MessagePort): Promise<void> {
-  (await store).use(id);
+  const opened = await store;
+  const use = opened.use(id);
   port.onmessage = async ({ data }: MessageEvent<FileRequest>) => {
-    const opened = await store;
     switch (data.kind) {
       case "file": {
-        const result = await opened.file(id, data.name).then(
+        const request = { port, call: data.call };
+        asked.add(request);
+        const result = await opened.file(use, data.name).then(
           (blob): FileAnswer => ({ call: data.call, blob }),
           (error): FileAnswer => ({ call: data.call, message: StoreError.from(error).message }),
         );
-        port.postMessage(result);
+        if (asked.delete(request)) port.postMessage(result);
         break;
       }
       case "prefetch":
-        await opened.prefetch(id);
+        await opened.prefetch(use);
         break;
       case "stop":
-        await opened.stop(id);
+        await opened.stop(use);
         break;
       case "recheck":
-        await opened.recheck(id);
+        await opened.recheck(use);
         break;
     }
   };
 }
 
+/** A trap in WASM leaves its promise open for ever and shows only here: whoever waits is told. */
+self.onunhandledrejection = (event) => {
+  event.preventDefault();
+  const message = StoreError.from(event.reason).message;
+  send({ kind: "broken", message });
+  for (const request of asked) request.port.postMessage({ call: request.call, message } satisfies FileAnswer);
+  asked.clear();
+};
+
 self.onmessage = ({ data }: MessageEvent<ToStore>) => {
   switch (data.kind) {
     case "start":
       store = start(data.wasm, data.builtIn);
+      store.then(
+        () => send({ kind: "started" }),
+        (error: unknown) => send({ kind: "broken", message: StoreError.from(error).message }),
+      );
       break;
     case "add":
       void answer(data.call, (store) => store.add(data.address));

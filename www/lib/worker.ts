@@ -46,7 +46,7 @@ async function open(wasm: WebAssembly.Module, port: MessagePort, options: Engine
   const { device, gpuMemory, adapter } = options;
   files = new StoredFiles(port);
   await init({ module_or_path: wasm });
-  const opened = await Engine.open(files, device, gpuMemory);
+  const opened = await Engine.open(files, device, gpuMemory).catch(recheckAndThrow);
   merged = adapter ? [`${adapter.file.name}:${adapter.scale}`] : [];
   if (adapter) await opened.adapt(adapter.file.name, new Uint8Array(await adapter.file.arrayBuffer()), adapter.scale);
   model = opened.model() as ModelCard;
@@ -112,6 +112,12 @@ function report(error: unknown): void {
   }
   if (kind === "files") files.recheck();
   send({ kind: "failed", message, fatal: kind === "fatal" });
+}
+
+/** For what fails before there is an engine: an adapter's file says nothing of the model's, so it does not come here. */
+function recheckAndThrow(error: unknown): never {
+  if (understood(error).kind === "files") files.recheck();
+  throw error;
 }
 
 function understood(error: unknown): RustError {

@@ -5,8 +5,9 @@
 
 import { Fetcher } from "./fetcher.ts";
 import { fetchManifest, MANIFEST, manifestAddress, Transient } from "./http.ts";
+import { InUse } from "./in-use.ts";
 import { Library } from "./library.ts";
-import { ifFree, reading } from "./locks.ts";
+import { ifFree } from "./locks.ts";
 import { Memory } from "./memory.ts";
 import { Model, type StoredFile } from "./model.ts";
 import { Opfs } from "./opfs.ts";
@@ -26,8 +27,7 @@ export class ModelStore {
   readonly #tabs = new BroadcastChannel("imagen-models");
   #opening: Promise<Model> | undefined;
   #folders = 0;
-  /** Locks on the files that the engine reads. */
-  #inUse: { id: string; release: Map<string, () => void> } = { id: "", release: new Map() };
+  #inUse = new InUse("", undefined);
 
   private constructor(storage: Storage, builtIn: URL, changed: () => void) {
     this.#storage = storage;
@@ -71,12 +71,13 @@ export class ModelStore {
       if (error instanceof Transient && old?.whole) return id;
       throw error;
     }
-    const model = await Model.read(id, "url", url.href, manifest);
+    const same = old && equal(old.manifest, manifest);
+    const model = same ? old : await Model.read(id, "url", url.href, manifest);
     await this.#library.add(model);
     await model.measure(this.#storage);
     this.#models.set(id, model);
     this.#told();
-    if (old) await this.#library.sweep();
+    if (old && !same) await this.#library.sweep();
     this.resume(id);
     return id;
   }
@@ -98,7 +99,10 @@ export class ModelStore {
 
   /** Starts or goes on with a download. What fails is told in the model's view. */
   resume(id: string): void {
-    const model = this.#model(id);
+    this.#fetch(this.#model(id));
+  }
+
+  #fetch(model: Model): void {
     if (model.whole || model.local) return;
     this.#fetcher.start(model).done.then(
       () => this.#told(),
@@ -129,23 +133,31 @@ export class ModelStore {
     this.#told();
   }
 
-  /** From now on the engine reads this model. */
-  use(id: string): void {
-    for (const release of this.#inUse.release.values()) release();
-    this.#inUse = { id, release: new Map() };
+  /** From now on the engine reads this model as it is now; one that is opened again, until a newer one is whole, as it was. */
+  use(id: string): InUse {
+    const [before, listed] = [this.#inUse, id === BUILT_IN ? undefined : this.#models.get(id)];
+    const stays = before.id === id && before.model?.whole && !listed?.whole;
+    this.#inUse = new InUse(id, stays ? before.model : listed);
+    before.end().catch(() => {});
+    return this.#inUse;
   }
 
   /** A file for the engine, whole and verified. */
-  async file(id: string, name: string): Promise<Blob> {
-    const model = id === BUILT_IN ? await this.builtIn() : this.#model(id);
-    if (model.kind === "url" && !model.whole) {
-      throw new StoreError("incomplete", `${model.card.name} is not downloaded whole yet: resume the download first`);
+  async file(use: InUse, name: string): Promise<Blob> {
+    const model = use.id === BUILT_IN ? await this.builtIn() : use.model;
+    if (!model) throw gone();
+    if (model.kind === "url") {
+      if (!model.whole) {
+        throw new StoreError("incomplete", `${model.card.name} is not downloaded whole yet: resume the download first`);
+      }
+      // Also those that are read later: a newer version of the model would have them deleted.
+      await Promise.all(model.files.map(({ key }) => use.hold(key)));
     }
     if (name === MANIFEST) return new Blob([model.manifest]);
     const file = model.files.find(({ entry }) => entry.file === name);
     if (!file) throw new StoreError("missing", "the manifest does not name it");
     if (model.local) return localFile(model, name, file.entry.size);
-    return this.#stored(model, file);
+    return this.#stored(use, model, file);
   }
 
   /** The model that ships: its manifest from the page's host, or without a connection the one that was stored. */
@@ -159,24 +171,25 @@ export class ModelStore {
   }
 
   /** Fetches all of the model that ships. */
-  async prefetch(id: string): Promise<void> {
-    const model = this.#models.get(id);
+  async prefetch(use: InUse): Promise<void> {
+    const model = this.#used(use);
     // A run that brings a single file comes first.
     while (model?.run && model.run.ready.size < model.files.length) await model.run.done.catch(() => {});
-    if (model) this.resume(id);
+    // A version that another one has replaced is not to be had any more.
+    if (model && model === this.#models.get(use.id)) this.#fetch(model);
   }
 
-  async stop(id: string): Promise<void> {
-    const model = this.#models.get(id);
+  async stop(use: InUse): Promise<void> {
+    const model = this.#used(use);
     if (model) await this.#fetcher.stop(model);
   }
 
   /** Hashes what is stored of a model and forgets the pieces that are damaged. */
-  async recheck(id: string): Promise<void> {
-    const model = this.#models.get(id);
+  async recheck(use: InUse): Promise<void> {
+    const model = this.#used(use);
     if (!model || model.local) return;
     await this.#fetcher.stop(model);
-    this.use(this.#inUse.id);
+    await use.release();
     for (const { key, entry } of model.files) {
       await ifFree(key, async () => {
         const file = await this.#storage.open(key, entry);
@@ -194,6 +207,8 @@ export class ModelStore {
       });
     }
     await model.measure(this.#storage);
+    // Others may have the same files.
+    await this.#refresh();
     this.#told();
   }
 
@@ -216,18 +231,15 @@ export class ModelStore {
     return model;
   }
 
-  async #stored(model: Model, { key, entry }: StoredFile): Promise<Blob> {
+  async #stored(use: InUse, model: Model, { key, entry }: StoredFile): Promise<Blob> {
     for (let tries = 0; tries < 2; tries += 1) {
       while (model.run && !model.run.ready.has(entry.file)) await model.run.done.catch(() => {});
       await model.run?.ready.get(entry.file)?.promise;
-      const held = this.#inUse.release.get(key);
-      const release = held ?? (await reading(key));
+      await use.hold(key);
       if ((await this.#storage.look(key, entry)).record.whole) {
-        this.#inUse.release.set(key, release);
         return (await this.#storage.blob(key)).slice(0, entry.size);
       }
-      this.#inUse.release.delete(key);
-      release();
+      await use.release([key]);
       if (model.kind !== BUILT_IN) break;
       this.#fetcher.start(model, [{ key, entry }]);
     }
@@ -260,9 +272,18 @@ export class ModelStore {
 
   #model(id: string): Model {
     const model = this.#models.get(id);
-    if (!model) throw new StoreError("missing", "this model is not here any more");
+    if (!model) throw gone();
     return model;
   }
+
+  /** The model behind a port. */
+  #used({ id, model }: InUse): Model | undefined {
+    return id === BUILT_IN ? this.#models.get(id) : model;
+  }
+}
+
+function gone(): StoreError {
+  return new StoreError("missing", "this model is not here any more");
 }
 
 function localFile(model: Model, name: string, size: number): File {

@@ -6,7 +6,7 @@
  * are passed by, and a file that was interrupted is received from its first byte again.
  */
 
-import { receive, refused, request, Transient } from "./http.ts";
+import { next, receive, refused, request, Transient } from "./http.ts";
 import { type FileEntry, pieceCount, pieceRange, sha256Hex } from "./pieces.ts";
 import { Slots } from "./slots.ts";
 import type { PieceFile } from "./storage.ts";
@@ -40,7 +40,7 @@ export class Download {
     this.#noRanges = noRanges;
   }
 
-  /** Fetches the missing pieces. What has arrived before an error or a stop is kept. */
+  /** Fetches the missing pieces, until one fails. What has arrived before an error or a stop is kept. */
   async fetch(file: PieceFile, cache = this.#cache, received: Received = () => {}): Promise<void> {
     const { entry } = file.record;
     const [first, ...others] = file.record.missing();
@@ -53,14 +53,19 @@ export class Download {
       this.#noRanges();
       return this.#slots.run(() => this.#whole(file, cache, received));
     }
-    const results = await Promise.allSettled(
-      others.map((index) => this.#slots.run(() => this.#piece(file, index, cache, received))),
-    );
-    for (const result of results) {
-      if (result.status === "rejected") throw result.reason;
-      if (!result.value)
+    const failures: unknown[] = [];
+    const get = async (index: number) => {
+      // A host that is gone would be asked for each of them; those that are on their way still write to the file.
+      if (failures.length > 0) return;
+      try {
+        if (await this.#piece(file, index, cache, received)) return;
         throw new StoreError("unreachable", `${this.#folder.host} sends parts of files only sometimes`);
-    }
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    await Promise.all(others.map((index) => this.#slots.run(() => get(index))));
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Fetches a piece until it is right. False where the host would send all of the file instead. */
@@ -143,8 +148,8 @@ export class Download {
     let counted = 0;
     const reader = response.body?.getReader();
     try {
-      for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-        let chunk = next.value;
+      for (let part = reader && (await next(reader)); reader && part && !part.done; part = await next(reader)) {
+        let chunk = part.value;
         while (chunk.byteLength > 0) {
           if (index === pieceCount(entry)) throw wrongSize(entry);
           const { start, end } = pieceRange(entry, index);
