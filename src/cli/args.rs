@@ -154,9 +154,16 @@ pub struct Encode {
 #[derive(Debug, Args)]
 pub struct Convert {
     /// What to convert: a cascade's folder, the pipelines of DeepFloyd IF's stages one after the other, a text encoder (a
-    /// folder of transformers or .gguf), a U-Net of diffusers; several of them become one model.
+    /// folder of transformers or .gguf), a U-Net of diffusers, a checkpoint of imagen-pytorch (.pt); several of them become
+    /// one model.
     #[arg(value_name = "SRC", required = true)]
     pub sources: Vec<PathBuf>,
+    /// A JSON file with the arguments of imagen-pytorch's Imagen and its U-Nets, for a checkpoint that does not hold them.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The text encoder of a checkpoint of imagen-pytorch, as if it stood among the sources.
+    #[arg(long, value_name = "FOLDER_OR_GGUF")]
+    pub text_encoder: Option<PathBuf>,
     /// The folder to write. Parts of a model that are there already stay, but for those that are converted anew.
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,

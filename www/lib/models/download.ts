@@ -6,7 +6,7 @@
  * are passed by, and a file that was interrupted is received from its first byte again.
  */
 
-import { receive, refused, request, Transient } from "./http.ts";
+import { next, receive, refused, request, Transient } from "./http.ts";
 import { type FileEntry, pieceCount, pieceRange, sha256Hex } from "./pieces.ts";
 import { Slots } from "./slots.ts";
 import type { PieceFile } from "./storage.ts";
@@ -148,8 +148,8 @@ export class Download {
     let counted = 0;
     const reader = response.body?.getReader();
     try {
-      for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-        let chunk = next.value;
+      for (let part = reader && (await next(reader)); reader && part && !part.done; part = await next(reader)) {
+        let chunk = part.value;
         while (chunk.byteLength > 0) {
           if (index === pieceCount(entry)) throw wrongSize(entry);
           const { start, end } = pieceRange(entry, index);

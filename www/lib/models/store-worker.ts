@@ -13,6 +13,8 @@ const PACE = 150;
 
 let store: Promise<ModelStore>;
 let telling = 0;
+/** Requests of files that are not answered yet. */
+const asked = new Set<{ port: MessagePort; call: number }>();
 
 function send(message: FromStore): void {
   self.postMessage(message);
@@ -47,11 +49,13 @@ async function connect(id: string, port: MessagePort): Promise<void> {
   port.onmessage = async ({ data }: MessageEvent<FileRequest>) => {
     switch (data.kind) {
       case "file": {
+        const request = { port, call: data.call };
+        asked.add(request);
         const result = await opened.file(use, data.name).then(
           (blob): FileAnswer => ({ call: data.call, blob }),
           (error): FileAnswer => ({ call: data.call, message: StoreError.from(error).message }),
         );
-        port.postMessage(result);
+        if (asked.delete(request)) port.postMessage(result);
         break;
       }
       case "prefetch":
@@ -66,6 +70,15 @@ async function connect(id: string, port: MessagePort): Promise<void> {
     }
   };
 }
+
+/** A trap in WASM leaves its promise open for ever and shows only here: whoever waits is told. */
+self.onunhandledrejection = (event) => {
+  event.preventDefault();
+  const message = StoreError.from(event.reason).message;
+  send({ kind: "broken", message });
+  for (const request of asked) request.port.postMessage({ call: request.call, message } satisfies FileAnswer);
+  asked.clear();
+};
 
 self.onmessage = ({ data }: MessageEvent<ToStore>) => {
   switch (data.kind) {
