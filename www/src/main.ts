@@ -99,10 +99,8 @@ function receive(message: FromWorker): void {
       if (running) showProgress(message.progress);
       break;
     case "picture":
-      picture.show(message.bitmap, message.size, message.finished);
-      break;
-    case "png":
-      picture.save(message.png, message.size);
+      picture.show(message.bitmap, message.size, message.png !== undefined);
+      if (message.png) picture.save(message.png, message.size);
       break;
     case "done":
       stop("done", `Done in ${duration(performance.now() - started)}.`);
@@ -209,8 +207,8 @@ function start(): void {
   profile.hidden = true;
   profile.querySelector("pre")?.replaceChildren();
   delete app.dataset.stage;
-  picture.begin(request.prompt, request.seed);
-  progress?.reset(request.stages.length);
+  picture.begin(request.prompt, request.seed ?? 0);
+  progress?.reset(Object.keys(request.stages ?? {}).length);
   setState("loading", "Loading the model…");
   // On a phone the picture lies below the form.
   element("frame", HTMLElement).scrollIntoView({ block: "nearest" });
@@ -240,7 +238,10 @@ function readRequest(): GenerateRequest | string {
   if (!Number.isSafeInteger(number) || number < 0) return "The seed must be a whole number from 0 up.";
   const stages = settings?.read() ?? [];
   if (typeof stages === "string") return stages;
-  return { prompt: text, negativePrompt: negative.value.trim(), seed: number, stages, profile: profiling };
+  const stopAt = stages.at(-1)?.imageSize;
+  const perStage = Object.fromEntries(stages.map(({ imageSize, ...own }) => [imageSize, own]));
+  const negativePrompt = negative.value.trim();
+  return { prompt: text, negativePrompt, seed: number, stages: perStage, stopAt, profile: profiling };
 }
 
 /** Rust's messages begin in lower case, to be read behind a program's name; a file's name stays as it is. */

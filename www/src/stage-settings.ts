@@ -1,9 +1,15 @@
 /** Steps and guidance of each stage, and after which one to stop; the manifest's recommendations to begin with. */
 
-import type { ModelCard, StageCard, StageSettings } from "../lib/protocol.ts";
+import type { ModelCard, StageCard } from "../lib/protocol.ts";
 
 /** The largest guidance scale that Rust takes. */
 const MAX_GUIDANCE = 100;
+
+interface StageSettings {
+  imageSize: number;
+  steps: number;
+  guidance: number;
+}
 
 interface Inputs {
   stage: StageCard;
@@ -45,7 +51,9 @@ export class StageSettingsForm {
         return `${input.getAttribute("aria-label")} must be a number from ${input.min} to ${input.max}.`;
       }
     }
-    return wanted.map(({ steps, guidance }) => ({ steps: steps.valueAsNumber, guidance: guidance.valueAsNumber }));
+    return wanted.map(({ stage: { imageSize }, steps, guidance }) => {
+      return { imageSize, steps: steps.valueAsNumber, guidance: guidance.valueAsNumber };
+    });
   }
 }
 

@@ -31,6 +31,8 @@ export class Model {
   readonly files: StoredFile[];
   /** A local folder's files; else they lie in storage. */
   readonly local: ReadonlyMap<string, File> | undefined;
+  /** Where its files lie, if not beside the manifest under their own names. */
+  places: Readonly<Record<string, string>> | undefined;
   held = 0;
   whole = false;
   waiting = false;
@@ -84,6 +86,12 @@ export class Model {
     const seen = await Promise.all(this.files.map(({ key, entry }) => storage.look(key, entry)));
     this.held = seen.reduce((bytes, { record }) => bytes + record.held, 0);
     this.whole = seen.every(({ record }) => record.whole);
+  }
+
+  /** Where a file is fetched from. */
+  address({ file }: FileEntry): URL {
+    const placed = this.places && Object.hasOwn(this.places, file);
+    return new URL((placed && this.places?.[file]) || file, this.origin);
   }
 
   get state(): ModelState {

@@ -3,6 +3,7 @@
  * open. A model by address is used only when all of it is there and verified; the one that ships is used file by file.
  */
 
+import { dropDamaged } from "./damage.ts";
 import { Fetcher } from "./fetcher.ts";
 import { fetchManifest, MANIFEST, manifestAddress, Transient } from "./http.ts";
 import { InUse } from "./in-use.ts";
@@ -11,7 +12,7 @@ import { ifFree } from "./locks.ts";
 import { Memory } from "./memory.ts";
 import { Model, type StoredFile } from "./model.ts";
 import { Opfs } from "./opfs.ts";
-import { pieceRange, sha256Hex } from "./pieces.ts";
+import { sha256Hex } from "./pieces.ts";
 import type { Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
 import { BUILT_IN, type ModelView } from "./store-protocol.ts";
@@ -27,7 +28,8 @@ export class ModelStore {
   readonly #tabs = new BroadcastChannel("imagen-models");
   #opening: Promise<Model> | undefined;
   #folders = 0;
-  #inUse = new InUse("", undefined);
+  /** What each engine has open. */
+  readonly #inUse = new Map<number, InUse>();
 
   private constructor(storage: Storage, builtIn: URL, changed: () => void) {
     this.#storage = storage;
@@ -57,8 +59,11 @@ export class ModelStore {
     return views.sort((a, b) => Number(b.kind === BUILT_IN) - Number(a.kind === BUILT_IN));
   }
 
-  /** Reads the manifest at an address and starts the download; adding a model again looks for a newer one. */
-  async add(address: string): Promise<string> {
+  /**
+   * Reads the manifest at an address and starts the download; adding a model again looks for a newer one. `places` says
+   * where each file lies, if not beside the manifest under its own name.
+   */
+  async add(address: string, places?: Record<string, string>): Promise<string> {
     const url = manifestAddress(address);
     const id = (await sha256Hex(new TextEncoder().encode(url.href))).slice(0, 32);
     const old = this.#models.get(id);
@@ -73,6 +78,7 @@ export class ModelStore {
     }
     const same = old && equal(old.manifest, manifest);
     const model = same ? old : await Model.read(id, "url", url.href, manifest);
+    model.places = places;
     await this.#library.add(model);
     await model.measure(this.#storage);
     this.#models.set(id, model);
@@ -99,15 +105,17 @@ export class ModelStore {
 
   /** Starts or goes on with a download. What fails is told in the model's view. */
   resume(id: string): void {
-    this.#fetch(this.#model(id));
+    this.#fetch(this.#model(id)).catch(() => {});
   }
 
-  #fetch(model: Model): void {
+  async #fetch(model: Model): Promise<void> {
     if (model.whole || model.local) return;
-    this.#fetcher.start(model).done.then(
-      () => this.#told(),
-      () => this.#told(),
-    );
+    await this.#fetcher.start(model).done.finally(() => this.#told());
+  }
+
+  /** Downloads what is missing, or waits for the download that is under way. */
+  async fetched(id: string): Promise<void> {
+    await this.#fetch(this.#model(id));
   }
 
   async pause(id: string): Promise<void> {
@@ -118,7 +126,8 @@ export class ModelStore {
   async remove(id: string): Promise<void> {
     const model = this.#model(id);
     await this.#fetcher.stop(model);
-    if (this.#inUse.id === id) throw new StoreError("busy", `${model.card.name} is open: open another model first`);
+    if ([...this.#inUse.values()].some((use) => use.id === id))
+      throw new StoreError("busy", `${model.card.name} is open: open another model first`);
     if (!model.local) {
       const others = await this.#library.used(id);
       for (const { key } of model.files) {
@@ -133,13 +142,20 @@ export class ModelStore {
     this.#told();
   }
 
-  /** From now on the engine reads this model as it is now; one that is opened again, until a newer one is whole, as it was. */
-  use(id: string): InUse {
-    const [before, listed] = [this.#inUse, id === BUILT_IN ? undefined : this.#models.get(id)];
-    const stays = before.id === id && before.model?.whole && !listed?.whole;
-    this.#inUse = new InUse(id, stays ? before.model : listed);
-    before.end().catch(() => {});
-    return this.#inUse;
+  /** From now on an engine reads this model as it is now; one that is opened again, until a newer one is whole, as it was. */
+  use(engine: number, id: string): InUse {
+    const [before, listed] = [this.#inUse.get(engine), id === BUILT_IN ? undefined : this.#models.get(id)];
+    const stays = before?.id === id && before.model?.whole && !listed?.whole;
+    const use = new InUse(id, stays ? before.model : listed);
+    this.#inUse.set(engine, use);
+    before?.end();
+    return use;
+  }
+
+  /** An engine has closed its model. */
+  leave(engine: number): void {
+    this.#inUse.get(engine)?.end();
+    this.#inUse.delete(engine);
   }
 
   /** A file for the engine, whole and verified. */
@@ -176,7 +192,7 @@ export class ModelStore {
     // A run that brings a single file comes first.
     while (model?.run && model.run.ready.size < model.files.length) await model.run.done.catch(() => {});
     // A version that another one has replaced is not to be had any more.
-    if (model && model === this.#models.get(use.id)) this.#fetch(model);
+    if (model && model === this.#models.get(use.id)) await this.#fetch(model).catch(() => {});
   }
 
   async stop(use: InUse): Promise<void> {
@@ -190,22 +206,7 @@ export class ModelStore {
     if (!model || model.local) return;
     await this.#fetcher.stop(model);
     await use.release();
-    for (const { key, entry } of model.files) {
-      await ifFree(key, async () => {
-        const file = await this.#storage.open(key, entry);
-        try {
-          const damaged: number[] = [];
-          for (const index of file.record.indices().filter((index) => file.record.has(index))) {
-            const { start, end } = pieceRange(entry, index);
-            const hash = await sha256Hex(new Uint8Array(await file.read(start, end - start)));
-            if (file.record.hash(index) !== hash) damaged.push(index);
-          }
-          file.drop(damaged);
-        } finally {
-          file.close();
-        }
-      });
-    }
+    await dropDamaged(this.#storage, model.files);
     await model.measure(this.#storage);
     // Others may have the same files.
     await this.#refresh();
