@@ -78,6 +78,11 @@ export class StoreClient {
     return this.#onModel((call) => ({ kind: "whole", call, id }));
   }
 
+  /** Reads all that is stored of a model and forgets what is damaged. */
+  verify(id: string): Promise<string> {
+    return this.#onModel((call) => ({ kind: "verify", call, id }));
+  }
+
   /** What a PNG says of how it was made; nothing where it says nothing. */
   async settings(png: Blob): Promise<PictureSettings | undefined> {
     return (await this.#call((call) => ({ kind: "settings", call, png }))) as PictureSettings | undefined;

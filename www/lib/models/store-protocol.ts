@@ -39,6 +39,8 @@ export type ToStore =
   | { kind: "remove"; call: number; id: string }
   /** Answered when all of the model is there. */
   | { kind: "whole"; call: number; id: string }
+  /** Answered when all that is stored of the model was read, and what is damaged is forgotten. */
+  | { kind: "verify"; call: number; id: string }
   /** Reads the settings in a PNG. */
   | { kind: "settings"; call: number; png: Blob }
   /** Gives an engine's worker access to a model, until the same engine is given another one. */

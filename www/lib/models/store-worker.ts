@@ -104,6 +104,9 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
     case "whole":
       void answer(data.call, (store) => store.fetched(data.id).then(() => data.id));
       break;
+    case "verify":
+      void answer(data.call, (store) => store.verify(data.id).then(() => data.id));
+      break;
     case "settings":
       void answer(data.call, () => settings(data.png));
       break;

@@ -76,14 +76,13 @@ export class ModelStore {
       if (error instanceof Transient && old?.whole) return id;
       throw error;
     }
-    const same = old && equal(old.manifest, manifest);
-    const model = same ? old : await Model.read(id, "url", url.href, manifest);
+    const model = old?.isOf(manifest) ? old : await Model.read(id, "url", url.href, manifest);
     model.places = places;
     await this.#library.add(model);
     await model.measure(this.#storage);
     this.#models.set(id, model);
     this.#told();
-    if (old && !same) await this.#library.sweep();
+    if (old && old !== model) await this.#library.sweep();
     this.resume(id);
     return id;
   }
@@ -96,7 +95,7 @@ export class ModelStore {
     const bytes = new Uint8Array(await manifest.arrayBuffer());
     this.#folders += 1;
     const model = await Model.read(`folder-${this.#folders}`, "folder", name, bytes, files);
-    for (const { entry } of model.files) localFile(model, entry.file, entry.size);
+    for (const { entry } of model.files) model.localFile(entry);
     await model.measure(this.#storage);
     this.#models.set(model.id, model);
     this.#changed();
@@ -126,8 +125,7 @@ export class ModelStore {
   async remove(id: string): Promise<void> {
     const model = this.#model(id);
     await this.#fetcher.stop(model);
-    if ([...this.#inUse.values()].some((use) => use.id === id))
-      throw new StoreError("busy", `${model.card.name} is open: open another model first`);
+    if (this.#uses(id).length > 0) throw new StoreError("busy", `${model.card.name} is open: open another model first`);
     if (!model.local) {
       const others = await this.#library.used(id);
       for (const { key } of model.files) {
@@ -172,7 +170,7 @@ export class ModelStore {
     if (name === MANIFEST) return new Blob([model.manifest]);
     const file = model.files.find(({ entry }) => entry.file === name);
     if (!file) throw new StoreError("missing", "the manifest does not name it");
-    if (model.local) return localFile(model, name, file.entry.size);
+    if (model.local) return model.localFile(file.entry);
     return this.#stored(use, model, file);
   }
 
@@ -203,9 +201,17 @@ export class ModelStore {
   /** Hashes what is stored of a model and forgets the pieces that are damaged. */
   async recheck(use: InUse): Promise<void> {
     const model = this.#used(use);
-    if (!model || model.local) return;
-    await this.#fetcher.stop(model);
-    await use.release();
+    if (model) await this.#check(model, [use]);
+  }
+
+  /** The same for whoever doubts a model; engines that have it open let go of its files meanwhile. */
+  async verify(id: string): Promise<void> {
+    await this.#check(this.#model(id), this.#uses(id));
+  }
+
+  async #check(model: Model, uses: InUse[]): Promise<void> {
+    if (model.local) return;
+    await Promise.all([this.#fetcher.stop(model), ...uses.map((use) => use.release())]);
     await dropDamaged(this.#storage, model.files);
     await model.measure(this.#storage);
     // Others may have the same files.
@@ -223,7 +229,7 @@ export class ModelStore {
       throw error;
     }
     const model = await Model.read(BUILT_IN, BUILT_IN, this.#builtIn.href, manifest);
-    const same = stored && equal(stored.manifest, manifest);
+    const same = stored?.isOf(manifest);
     if (!same) await this.#library.add(model);
     await model.measure(this.#storage);
     this.#models.set(BUILT_IN, model);
@@ -258,7 +264,7 @@ export class ModelStore {
     for (const model of models) {
       const known = this.#models.get(model.id);
       if (known?.run) continue;
-      const same = known && (model.id === BUILT_IN || equal(known.manifest, model.manifest));
+      const same = known && (model.id === BUILT_IN || known.isOf(model.manifest));
       const current = same ? known : model;
       await current.measure(this.#storage);
       this.#models.set(model.id, current);
@@ -277,6 +283,11 @@ export class ModelStore {
     return model;
   }
 
+  /** The engines that have a model open. */
+  #uses(id: string): InUse[] {
+    return [...this.#inUse.values()].filter((use) => use.id === id);
+  }
+
   /** The model behind a port. */
   #used({ id, model }: InUse): Model | undefined {
     return id === BUILT_IN ? this.#models.get(id) : model;
@@ -285,16 +296,4 @@ export class ModelStore {
 
 function gone(): StoreError {
   return new StoreError("missing", "this model is not here any more");
-}
-
-function localFile(model: Model, name: string, size: number): File {
-  const file = model.local?.get(name);
-  if (!file) throw new StoreError("missing", `${model.origin} holds no ${name}, which its ${MANIFEST} names`);
-  if (file.size === size) return file;
-  const message = `${name} has ${file.size} bytes instead of ${size}: it is not whole, or of another model`;
-  throw new StoreError("damaged", message);
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,6 +1,4 @@
-/** How fast bytes arrive, over the last seconds, and how long the rest will take. */
-
-import { bytesText, duration } from "../lib/rate.ts";
+/** How fast bytes arrive, over the last seconds. */
 
 /** Milliseconds that are looked back. */
 const WINDOW = 5000;
@@ -17,16 +15,8 @@ export class Speed {
     this.#marks = [];
   }
 
-  /** "3.1 MB/s"; empty before something has arrived. */
-  get text(): string {
-    return this.#perSecond > 0 ? `${bytesText(this.#perSecond)}/s` : "";
-  }
-
-  left(bytes: number): string {
-    return this.#perSecond > 0 ? `${duration((bytes / this.#perSecond) * 1000)} left` : "";
-  }
-
-  get #perSecond(): number {
+  /** Bytes per second; 0 before something has arrived. */
+  get perSecond(): number {
     const [first, last] = [this.#marks[0], this.#marks.at(-1)];
     if (!first || !last || last.at === first.at) return 0;
     return ((last.bytes - first.bytes) / (last.at - first.at)) * 1000;
