@@ -13,6 +13,7 @@ import type {
 import { duration, megabytes } from "../lib/rate.ts";
 import { compile } from "../lib/wasm.ts";
 import { ModelsSection } from "./models-section.ts";
+import { startOffline } from "./offline.ts";
 import { PictureView } from "./picture.ts";
 import { ProgressList } from "./progress-list.ts";
 import { StageSettingsForm } from "./stage-settings.ts";
@@ -293,3 +294,4 @@ document.addEventListener("keydown", (event) => {
 rollSeed();
 /** `?model=ADDRESS` opens that model instead of the one that ships. */
 models.start(new URLSearchParams(location.search).get("model"));
+startOffline({});
