@@ -117,5 +117,7 @@ for (const folder of [await buildLibrary(), buildModel()]) {
   const described = JSON.parse(packed);
   const { filename, size, unpackedSize } = Array.isArray(described) ? described[0] : Object.values(described)[0];
   const kB = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
-  process.stdout.write(`${join(relative(ROOT, resolve(options.out)), filename)}: ${kB(size)}, ${kB(unpackedSize)} unpacked\n`);
+  process.stdout.write(
+    `${join(relative(ROOT, resolve(options.out)), filename)}: ${kB(size)}, ${kB(unpackedSize)} unpacked\n`,
+  );
 }
