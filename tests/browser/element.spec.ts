@@ -183,6 +183,20 @@ test("a change draws again, and only what its author allows", async ({ page }) =
   ]);
 });
 
+test("properties that were set before the element was defined count", async ({ page }) => {
+  const element = page.locator("imagen-canvas");
+  await page.evaluate(async () => {
+    const early = document.createElement("imagen-canvas");
+    Object.assign(early, { prompt: "a boat", seed: 9, model: "/model/", device: "cpu", stages: 16, autostart: true });
+    document.querySelector("main")?.append(early);
+    const path = "/imagen-web/element.js";
+    await import(path);
+  });
+  await expectState(element, "done");
+  const text = await element.evaluate(async (element: ImagenCanvas) => (await element.toBlob())?.text());
+  expect(text).toContain("Seed: 9, Size: 16x16");
+});
+
 test("a model that is missing is told, and the fallback stays", async ({ page }) => {
   const element = await embed(
     page,

@@ -11,6 +11,16 @@ const DEVICES: readonly DeviceChoice[] = ["auto", "gpu", "gpu-half", "cpu"];
 export class Attributes extends Base {
   #model: LoadOptions["model"];
 
+  /** Takes over properties that were set before the element was defined, which hide its own. */
+  protected adopt(...names: (keyof Attributes)[]): void {
+    for (const name of names) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = this[name];
+      delete (this as Partial<Record<keyof Attributes, unknown>>)[name];
+      Object.assign(this, { [name]: value });
+    }
+  }
+
   get prompt(): string {
     return this.getAttribute("prompt") ?? "";
   }

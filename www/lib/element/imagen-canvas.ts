@@ -72,6 +72,7 @@ export class ImagenCanvas extends Attributes {
       },
       cancel: () => this.cancel(),
     });
+    this.adopt("prompt", "negativePrompt", "seed", "model", "stages", "device", "autostart", "controls", "badge");
     if (!this.hasAttribute("state")) this.setAttribute("state", "idle");
     for (const name of ImagenCanvas.observedAttributes) this.#apply(name);
     this.#observer = new IntersectionObserver(
