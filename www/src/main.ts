@@ -7,6 +7,7 @@ import type { Composer } from "./composer-view.ts";
 import { Gallery } from "./gallery/gallery.ts";
 import { startLanguage, t } from "./i18n/index.ts";
 import { Models } from "./models/models.ts";
+import { startOffline } from "./offline.ts";
 import { OpenedModel } from "./opened-model.ts";
 import { type Parts, page } from "./page.ts";
 import { Redraw } from "./redraw.ts";
@@ -30,6 +31,12 @@ const form = new Form();
 let linked = readLink(location.hash);
 if (linked) form.apply(linked);
 let exampleAt = 0;
+/** As the file has it, which a newer version may change. */
+const { title } = document;
+/** The page opens without a network from now on. */
+let offline = false;
+/** Loads a newer version of the page. */
+let update: (() => void) | undefined;
 
 const gallery = new Gallery(changed);
 const model = new OpenedModel(deviceChoice(), {
@@ -136,6 +143,8 @@ function parts(): Parts {
       },
     },
     said: actions.said,
+    offline,
+    update,
     changed,
   };
 }
@@ -148,7 +157,7 @@ function draw(): void {
   if (studio.report.size === undefined) delete app.dataset.stage;
   else app.dataset.stage = String(studio.report.size);
   const share = studio.running && studio.report.track ? `${Math.round(studio.report.track.share * 100)} % · ` : "";
-  document.title = `${share}imagen-web`;
+  document.title = `${share}${title}`;
 }
 
 document.addEventListener("keydown", (event) => {
@@ -181,3 +190,13 @@ app.replaceChildren();
 draw();
 /** `?model=ADDRESS` asks whether to open that model instead of the one that ships. */
 void models.start(query.get("model"));
+startOffline({
+  ready: () => {
+    offline = true;
+    changed();
+  },
+  update: (apply) => {
+    update = apply;
+    changed();
+  },
+});

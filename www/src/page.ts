@@ -31,6 +31,10 @@ export interface Parts {
   downloadActions: DownloadActions;
   /** What an action has to tell, apart from the run. */
   said: TemplateResult | undefined;
+  /** The page opens without a network. */
+  offline: boolean;
+  /** Loads a newer version of the page, where there is one. */
+  update: (() => void) | undefined;
   changed(): void;
 }
 
@@ -39,6 +43,12 @@ export function page(parts: Parts): TemplateResult {
   const current = studio.current;
   return html`
     ${header(changed)}
+    <div id="update" role="status">${
+      parts.update
+        ? html`${t.newerVersion}
+            <button type="button" class="quiet small" @click=${parts.update}>${t.loadNewer}</button>`
+        : nothing
+    }</div>
     <main>
       ${composerView(composer)}
       <section id="result" aria-label=${t.picture}>${result(parts)}</section>
@@ -120,12 +130,12 @@ function header(changed: () => void): TemplateResult {
   </header>`;
 }
 
-function footer({ model, studio }: Parts): TemplateResult {
+function footer({ model, studio, offline }: Parts): TemplateResult {
   const { card, device } = model;
   return html`<footer>
     ${deviceView(device, studio.report.memory)}
     <p id="model">${card ? t.modelLine(card.name, card.version, bytesText(card.bytes), card.license) : nothing}</p>
-    <p>${t.staysHere}</p>
+    <p>${t.staysHere} ${offline ? t.worksOffline : nothing}</p>
   </footer>`;
 }
 

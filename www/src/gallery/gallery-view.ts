@@ -24,14 +24,12 @@ export function galleryView(gallery: Gallery, viewed: string | undefined, action
       </div>
     </div>
     <p class="trouble" role="alert" ?hidden=${!gallery.trouble}>${gallery.trouble?.() ?? nothing}</p>
-    <p class="undo hint" role="status">
-      ${
-        gallery.undoable
-          ? html`${t.deleted}
+    <p class="undo hint" role="status">${
+      gallery.undoable
+        ? html`${t.deleted}
               <button type="button" class="quiet small" @click=${() => gallery.undo()}>${t.undo}</button>`
-          : nothing
-      }
-    </p>
+        : nothing
+    }</p>
     <p class="hint" ?hidden=${gallery.count > 0}>${t.galleryEmpty}</p>
     <ul @keydown=${move}>
       ${repeat(

@@ -7,6 +7,9 @@ export const en = {
   theme: "Colours",
   themeName: (name: "system" | "light" | "dark") => ({ system: "Colours: system", light: "Light", dark: "Dark" })[name],
   staysHere: "Prompts and pictures stay on this computer: nothing is sent anywhere.",
+  worksOffline: "This page opens without a network, too.",
+  newerVersion: "There is a newer version of this page.",
+  loadNewer: "Load it",
 
   // The form
   prompt: "Prompt",

@@ -22,6 +22,9 @@ export const zh: Messages = {
   theme: "配色",
   themeName: (name) => ({ system: "配色：跟随系统", light: "浅色", dark: "深色" })[name],
   staysHere: "提示词和图片都留在这台电脑上，不会发送到任何地方。",
+  worksOffline: "没有网络也能打开此页面。",
+  newerVersion: "此页面有新版本。",
+  loadNewer: "载入新版本",
 
   prompt: "提示词",
   promptPlaceholder: "a red house on a hill at night",
