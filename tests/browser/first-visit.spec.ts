@@ -241,3 +241,28 @@ test("a folder is remembered, opened again by a click, and forgotten", async ({ 
   await studio.expectState("idle");
   await expect(models.section.getByText("picked", { exact: true })).toHaveCount(0);
 });
+
+test("a GPU is prepared while the first prompt is written, and the picture then needs no more of that", async ({
+  page,
+}) => {
+  // A software adapter compiles the pipelines.
+  test.setTimeout(480_000);
+  const studio = await openTiny(page, "?device=gpu");
+  await page.getByRole("button", { name: /^Download the model/ }).click();
+  await expect(studio.status).toContainText(/Preparing the GPU for the first picture: \d+ of \d+…/, {
+    timeout: 60_000,
+  });
+  await expect(studio.status).toHaveText("Everything is ready for the first picture.", { timeout: 400_000 });
+  await expect(studio.kept).toHaveCount(0);
+  await page.evaluate(() => {
+    const compiled: string[] = [];
+    Object.assign(window, { compiled });
+    const watch = new MutationObserver(() => {
+      const text = document.querySelector("#status")?.textContent ?? "";
+      if (text.startsWith("Preparing")) compiled.push(text);
+    });
+    watch.observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  await studio.draw({ prompt: PROMPT, seed: 1 }, 120_000);
+  expect(await page.evaluate(() => (window as unknown as { compiled: string[] }).compiled)).toEqual([]);
+});

@@ -68,16 +68,16 @@ export class Actions {
   readonly remove = async (shot: Shot): Promise<void> => {
     const next = this.#gallery.beside(shot.id, 1) ?? this.#gallery.beside(shot.id, -1);
     await this.#gallery.remove(shot.id);
-    this.#studio.forget(shot);
-    if (next) await this.#studio.view(next);
+    this.#studio.frame.forget(shot);
+    if (next) await this.#studio.frame.view(next);
     focusSoon("#gallery .undo button", "#prompt");
   };
 
   /** The next or the one before in the gallery. */
   readonly step = async (by: 1 | -1): Promise<void> => {
-    const { current } = this.#studio;
+    const { current } = this.#studio.frame;
     const next = current && this.#gallery.beside(current.id, by);
-    if (next) await this.#studio.view(next);
+    if (next) await this.#studio.frame.view(next);
   };
 
   readonly exportAll = async (): Promise<void> => {
@@ -96,7 +96,7 @@ export class Actions {
   readonly clear = async (): Promise<void> => {
     if (!window.confirm(t.deleteAllSure(this.#gallery.count))) return;
     await this.#gallery.clear();
-    this.#studio.forgetAll();
+    if (!this.#studio.running) this.#studio.frame.begin([]);
   };
 
   /** A picture that was dropped or pasted: one that was made here tells its settings. */

@@ -3,16 +3,16 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { focusSoon } from "./focus.ts";
+import type { Frame } from "./frame.ts";
 import { t } from "./i18n/index.ts";
 import type { Shot } from "./shot.ts";
-import type { Studio } from "./studio.ts";
 
 /** `card` lies over the empty frame. */
-export function frameView(studio: Studio, card: TemplateResult | undefined): TemplateResult {
-  const { current, shots } = studio;
+export function frameView(frame: Frame, card: TemplateResult | undefined): TemplateResult {
+  const { current, shots } = frame;
   const grid = !current && shots.length > 1;
   return html`<div id="frame" data-filled=${current || grid ? "" : nothing}>
-    ${grid ? gridView(studio) : current ? single(current) : empty(card)}
+    ${grid ? gridView(frame) : current ? single(current) : empty(card)}
   </div>`;
 }
 
@@ -29,18 +29,18 @@ function empty(card: TemplateResult | undefined): TemplateResult {
   `;
 }
 
-function gridView(studio: Studio): TemplateResult {
-  const { shots } = studio;
+function gridView(frame: Frame): TemplateResult {
+  const { shots } = frame;
   return html`<ul id="grid" class="grid-${Math.ceil(Math.sqrt(shots.length))}" aria-label=${t.variations}>
     ${repeat(
       shots,
       ({ id }) => id,
-      (shot, index) => cell(studio, shot, index + 1),
+      (shot, index) => cell(frame, shot, index + 1),
     )}
   </ul>`;
 }
 
-function cell(studio: Studio, shot: Shot, number: number): TemplateResult {
+function cell(frame: Frame, shot: Shot, number: number): TemplateResult {
   shot.surface.describe(undefined);
   wait(shot);
   const { seed } = shot.settings;
@@ -51,7 +51,7 @@ function cell(studio: Studio, shot: Shot, number: number): TemplateResult {
       aria-label=${t.pick(number, seed)}
       ?disabled=${shot.size === 0}
       @click=${() => {
-        void studio.view(shot);
+        void frame.view(shot);
         focusSoon("#enlarge", "#tools a");
       }}
     >

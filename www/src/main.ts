@@ -31,6 +31,8 @@ const form = new Form();
 let linked = readLink(location.hash);
 if (linked) form.apply(linked);
 let exampleAt = 0;
+/** The GPU is prepared as soon as the model is there. */
+let warming = false;
 /** As the file has it, which a newer version may change. */
 const { title } = document;
 /** The page opens without a network from now on. */
@@ -128,9 +130,14 @@ function parts(): Parts {
     gallery,
     composer: composer(),
     pictureActions: actions,
-    galleryActions: { view: (kept) => void studio.view(kept), exportAll: actions.exportAll, clear: actions.clear },
+    galleryActions: {
+      view: (kept) => void studio.frame.view(kept),
+      exportAll: actions.exportAll,
+      clear: actions.clear,
+    },
     downloadActions: {
       download: () => {
+        warming = true;
         if (missing && !studio.resume()) void models.resume(missing.id);
       },
       pause: () => {
@@ -151,6 +158,10 @@ function parts(): Parts {
 
 function draw(): void {
   if (!app) return;
+  if (warming && !models.missing) {
+    warming = false;
+    void studio.warm();
+  }
   render(page(parts()), app);
   app.dataset.state = studio.report.state;
   app.ariaBusy = String(studio.running);

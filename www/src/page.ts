@@ -40,7 +40,7 @@ export interface Parts {
 
 export function page(parts: Parts): TemplateResult {
   const { studio, models, gallery, composer, changed } = parts;
-  const current = studio.current;
+  const { current } = studio.frame;
   return html`
     ${header(changed)}
     <div id="update" role="status">${
@@ -77,12 +77,13 @@ export function page(parts: Parts): TemplateResult {
 function result(parts: Parts): TemplateResult {
   const { studio, model, models, gallery, composer } = parts;
   const sizes = model.card?.stages.map(({ imageSize }) => imageSize) ?? [];
-  const { current } = studio;
+  const { frame } = studio;
+  const { current } = frame;
   const { track, status, notices, profile } = studio.report;
   const { missing } = models;
-  const empty = !current && studio.shots.length === 0;
+  const empty = !current && frame.shots.length === 0;
   return html`
-    ${frameView(studio, empty ? welcomeView(models, parts.downloadActions) : undefined)}
+    ${frameView(frame, empty ? welcomeView(models, parts.downloadActions) : undefined)}
     ${track ? trackView(track) : nothing}
     ${missing && !empty ? downloadView(models, missing, parts.downloadActions) : nothing}
     <p id="status" role="status">${said(status)}</p>

@@ -4,7 +4,7 @@ import type { GenerateEvent } from "../lib/api.ts";
 import type { Imagen } from "../lib/imagen.ts";
 import { ImagenError } from "../lib/imagen-error.ts";
 import { duration } from "../lib/rate.ts";
-import type { Kept } from "./gallery/database.ts";
+import { Frame } from "./frame.ts";
 import type { Gallery } from "./gallery/gallery.ts";
 import { t } from "./i18n/index.ts";
 import type { OpenedModel } from "./opened-model.ts";
@@ -14,6 +14,7 @@ import type { Form, Settings } from "./settings.ts";
 import { Shot } from "./shot.ts";
 import { plannedStages, type Timing } from "./timing.ts";
 import { Track } from "./track.ts";
+import { warmUp } from "./warm-up.ts";
 import { foreign, own } from "./words.ts";
 
 /** Pictures that are to be made: from noise, or from a picture of the stage before `startAt`. */
@@ -30,14 +31,12 @@ export class Studio {
   readonly #redraw: Redraw;
   readonly #profiling: boolean;
   readonly report: Report;
+  readonly frame: Frame;
   /** The address of the model in use, unless it came with the page. */
   address: string | undefined;
   timing: Timing | undefined;
-  /** What the last job makes or made. */
-  shots: Shot[] = [];
-  /** A picture that is looked at instead: one of a grid, or of the gallery. */
-  #shown: Shot | undefined;
   #running: { abort: AbortController; shot: Shot | undefined } | undefined;
+  #warming: AbortController | undefined;
   /** What runs or ran last. */
   #job: Job | undefined;
   /** What goes on when the download does. */
@@ -50,6 +49,7 @@ export class Studio {
     this.#profiling = profiling;
     this.#redraw = redraw;
     this.report = new Report(redraw.request);
+    this.frame = new Frame(gallery, redraw.request);
   }
 
   get running(): boolean {
@@ -58,16 +58,6 @@ export class Studio {
 
   get cancelling(): boolean {
     return this.#running?.abort.signal.aborted ?? false;
-  }
-
-  /** The picture that fills the frame; nothing where it is a grid, or empty. */
-  get current(): Shot | undefined {
-    return this.#shown ?? (this.shots.length === 1 ? this.shots[0] : undefined);
-  }
-
-  /** The frame shows something else than what is made, or was made last. */
-  get away(): boolean {
-    return this.#shown !== undefined && this.shots.length > 0 && this.shots[0] !== this.#shown;
   }
 
   /** An end that is nobody's wish. */
@@ -96,8 +86,23 @@ export class Studio {
     const stopAt = this.#form.lastStage;
     const shots = Array.from({ length: count }, (_, i) => this.#shot({ ...settings, seed: settings.seed + i, stopAt }));
     this.#form.spend();
-    this.#show(shots);
+    this.frame.begin(shots);
     await this.#run({ shots }, abort);
+  }
+
+  /** Prepares a GPU for the first picture, until one is asked for. */
+  async warm(): Promise<void> {
+    if (this.running || this.#warming || this.#model.device?.kind !== "gpu") return;
+    const imagen = await this.#model.ready();
+    if (!imagen || this.running) return;
+    this.#warming = new AbortController();
+    const { signal } = this.#warming;
+    const say = (text: () => string) => {
+      if (!signal.aborted) this.report.set("idle", text);
+    };
+    await warmUp(imagen, signal, (done, total) => say(() => t.warming(done, total)));
+    say(() => t.warm);
+    this.#warming = undefined;
   }
 
   /** More stages of a picture, up to the one of that size. */
@@ -132,37 +137,6 @@ export class Studio {
     return true;
   }
 
-  /** Shows a picture of a grid or of the gallery, or again what is made. */
-  async view(what: Shot | Kept | undefined): Promise<void> {
-    const before = this.#shown;
-    if (what === undefined || what instanceof Shot) {
-      this.#shown = what;
-    } else {
-      const known = this.shots.find(({ id }) => id === what.id);
-      try {
-        this.#shown = known ?? (await Shot.from(what, await this.#gallery.files(what.id)));
-      } catch (error) {
-        this.#gallery.failed(error);
-      }
-    }
-    if (before && before !== this.#shown && !this.shots.includes(before)) before.release();
-    this.#redraw.request();
-  }
-
-  /** A picture that was deleted is shown no more. */
-  forget(shot: Shot): void {
-    shot.release();
-    if (this.#shown === shot) this.#shown = undefined;
-    this.shots = this.shots.filter((other) => other !== shot);
-    this.#redraw.request();
-  }
-
-  forgetAll(): void {
-    if (this.running) return;
-    this.#show([]);
-    this.#redraw.request();
-  }
-
   get #sizes(): number[] {
     return this.#model.card?.stages.map(({ imageSize }) => imageSize) ?? [];
   }
@@ -180,8 +154,8 @@ export class Studio {
     target.files = new Map([...shot.files].filter(([size]) => size <= from));
     const abort = this.#begin();
     await target.restore();
-    if (apart) this.#show([target]);
-    else this.#shown = target;
+    if (apart) this.frame.begin([target]);
+    else await this.frame.view(target);
     await this.#run({ shots: [target], startAt, picture }, abort);
   }
 
@@ -190,13 +164,8 @@ export class Studio {
     return new Shot({ model: card ? `${card.name} ${card.version}` : "", address: this.address, settings });
   }
 
-  #show(shots: Shot[]): void {
-    for (const shot of [...this.shots, this.#shown]) shot?.release();
-    this.#shown = undefined;
-    this.shots = shots;
-  }
-
   #begin(): AbortController {
+    this.#warming?.abort();
     const abort = new AbortController();
     this.#running = { abort, shot: undefined };
     this.#paused = undefined;
@@ -206,6 +175,7 @@ export class Studio {
   }
 
   #leave(): void {
+    this.#warming?.abort();
     this.#running?.abort.abort();
     this.#running = undefined;
   }

@@ -23,12 +23,13 @@ export function toolbarView(
   kept: boolean,
   actions: PictureActions,
 ): TemplateResult {
-  const { current: shot, running, shots, away } = studio;
+  const { running, frame } = studio;
+  const { current: shot, shots, away } = frame;
   return html`
     ${
       away
         ? html`<button id="back" type="button" class="quiet small" @click=${() => {
-            void studio.view(undefined);
+            void frame.view(undefined);
             focusSoon("#grid button", "#tools a");
           }}>
             ${running ? t.backToRunning : shots.length > 1 ? t.backToGrid : t.backToLatest}

@@ -14,8 +14,8 @@ export function foreign(message: string): Words {
   return { text: () => sentence(message), foreign: true };
 }
 
-/** Rust's messages begin in lower case, to be read behind a program's name; a file's name stays as it is. */
+/** Rust's messages begin in lower case, to be read behind a program's name; names and addresses stay as they are. */
 export function sentence(message: string): string {
-  const text = message.replace(/^[a-z](?=[a-z]*[ ,:])/, (letter) => letter.toUpperCase());
+  const text = message.replace(/^[a-z](?=[a-z]*(?:[ ,]|: ))/, (letter) => letter.toUpperCase());
   return /[.!?)]$/.test(text) ? text : `${text}.`;
 }

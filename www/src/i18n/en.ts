@@ -120,6 +120,8 @@ export const en = {
   readingWeights: "reading weights",
   preparing: "Preparing the GPU…",
   preparingGpu: (done: number, total: number) => `preparing the GPU: ${done} of ${total}`,
+  warming: (done: number, total: number) => `Preparing the GPU for the first picture: ${done} of ${total}…`,
+  warm: "Everything is ready for the first picture.",
   readingPrompt: "Reading the prompt…",
   drawingAt: (size: number) => `Drawing at ${size} × ${size}…`,
   variationOf: (number: number, count: number) => `Variation ${number} of ${count}:`,

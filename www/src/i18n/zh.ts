@@ -124,6 +124,8 @@ export const zh: Messages = {
   readingWeights: "正在读取权重",
   preparing: "正在准备 GPU……",
   preparingGpu: (done, total) => `正在准备 GPU：${done} / ${total}`,
+  warming: (done, total) => `正在为第一张图片准备 GPU：${done} / ${total}……`,
+  warm: "第一张图片所需的一切都已就绪。",
   readingPrompt: "正在读提示词……",
   drawingAt: (size) => `正在画 ${size} × ${size}……`,
   variationOf: (number, count) => `方案 ${number}（共 ${count} 个）：`,
