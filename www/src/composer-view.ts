@@ -32,7 +32,7 @@ export interface Composer extends Advanced {
 }
 
 export function composerView(composer: Composer): TemplateResult {
-  const { form, card, changed } = composer;
+  const { form, card, changed, missing, running } = composer;
   const examples = card?.examples ?? [];
   return html`
     <form
@@ -109,12 +109,12 @@ export function composerView(composer: Composer): TemplateResult {
       </div>
       <p id="count-hint" class="hint" ?hidden=${form.count === 1}>${t.countHint(card?.stages[0]?.imageSize ?? 0)}</p>
       <div class="actions">
-        <button id="generate" type="submit" class="primary" ?disabled=${composer.running}>${generateLabel(composer)}</button>
+        <button id="generate" type="submit" class="primary" ?disabled=${running}>${t.generate}${missing > 0 && !running ? html` <small>${t.downloadsFirst(bytesText(missing))}</small>` : nothing}</button>
         <button
           id="cancel"
           type="button"
           aria-keyshortcuts="Escape"
-          ?disabled=${!composer.running || composer.cancelling}
+          ?disabled=${!running || composer.cancelling}
           @click=${composer.cancel}
         >${t.cancel}</button>
       </div>
@@ -124,10 +124,6 @@ export function composerView(composer: Composer): TemplateResult {
       ${advancedView(composer)}
     </form>
   `;
-}
-
-function generateLabel({ missing, running }: Composer): string {
-  return missing > 0 && !running ? t.downloadAndGenerate(bytesText(missing)) : t.generate;
 }
 
 function estimateText({ estimate, form }: Composer): string {

@@ -84,9 +84,9 @@ function result(parts: Parts): TemplateResult {
   const empty = !current && frame.shots.length === 0;
   return html`
     ${frameView(frame, empty ? welcomeView(models, parts.downloadActions) : undefined)}
+    <p id="status" role="status">${said(status)}</p>
     ${track ? trackView(track) : nothing}
     ${missing && !empty ? downloadView(models, missing, parts.downloadActions) : nothing}
-    <p id="status" role="status">${said(status)}</p>
     <div id="notice" class="hint">${notices.map((notice) => html`<p>${said(notice)}</p>`)}</div>
     <div id="tools">
       ${toolbarView(studio, sizes, composer.form.stopAt, !!current && !!gallery.find(current.id), parts.pictureActions)}

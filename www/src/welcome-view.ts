@@ -32,6 +32,8 @@ export function welcomeView(models: Models, actions: DownloadActions): TemplateR
 export function downloadView(models: Models, model: ModelView, actions: DownloadActions): TemplateResult {
   const { id, state, bytes, held, error, name } = model;
   const running = state === "downloading" || state === "waiting";
+  // The tokenizer is read when a model is opened: no download to speak of.
+  const begun = held > bytes / 20;
   const figures = [
     t.ofBytes(bytesText(held), bytesText(bytes)),
     ...(state === "downloading" ? downloadRate(models, id, bytes - held) : []),
@@ -39,7 +41,7 @@ export function downloadView(models: Models, model: ModelView, actions: Download
   ];
   return html`<div class="download" data-download=${state}>
     ${
-      running || held > 0
+      running || begun
         ? html`<progress aria-label=${t.downloadOf(name)} max=${Math.max(bytes, 1)} .value=${held}></progress>
             <span class="figures">${figures.filter(Boolean).join(" · ")}</span>`
         : nothing
@@ -51,7 +53,7 @@ export function downloadView(models: Models, model: ModelView, actions: Download
           ? html`<button type="button" class="quiet" @click=${actions.pause}>${t.pause}</button>
               <button type="button" class="quiet" @click=${actions.cancel}>${t.cancelDownload}</button>`
           : html`<button type="button" class="primary" @click=${actions.download}>
-              ${held > 0 ? t.resume : t.download(bytesText(bytes))}
+              ${begun ? t.resume : t.download(bytesText(bytes))}
             </button>`
       }
     </span>

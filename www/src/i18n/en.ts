@@ -26,7 +26,7 @@ export const en = {
   countHint: (size: number) =>
     `Variations are drawn at ${size} × ${size} first, each with a seed of its own. Pick one, and only that one is enlarged.`,
   generate: "Generate",
-  downloadAndGenerate: (bytes: string) => `Download ${bytes} and generate`,
+  downloadsFirst: (bytes: string) => `downloads ${bytes} first`,
   cancel: "Cancel",
   keys: "Ctrl+Enter generates, Esc cancels.",
   estimate: (time: string, count: number) =>

@@ -39,7 +39,7 @@ export const zh: Messages = {
   count: "张数",
   countHint: (size) => `先画出 ${size} × ${size} 的几个方案，各用各的种子。选中一张，只放大那一张。`,
   generate: "生成",
-  downloadAndGenerate: (bytes) => `下载 ${bytes} 并生成`,
+  downloadsFirst: (bytes) => `先下载 ${bytes}`,
   cancel: "取消",
   keys: "Ctrl+Enter 生成，Esc 取消。",
   estimate: (time, count) =>
