@@ -17,6 +17,8 @@ export class Gallery {
   #shown = BATCH;
   /** What was deleted last, until something else is. */
   #removed: { kept: Kept; files: Files } | undefined;
+  /** Changes that this tab made. */
+  #own = 0;
   /** Counts changes, for a view that is drawn again only then. */
   version = 0;
   /** What went wrong last. */
@@ -44,7 +46,7 @@ export class Gallery {
   more(): void {
     if (this.#shown >= this.#list.length) return;
     this.#shown += BATCH;
-    this.#told(false);
+    this.#told();
   }
 
   find(id: string): Kept | undefined {
@@ -77,9 +79,10 @@ export class Gallery {
     const png = files.get(largest);
     if (!png) return;
     try {
-      await this.#database.put({ ...about, sizes, thumbnail: await thumbnail(png, largest) }, files);
+      const kept = { ...about, sizes, thumbnail: await thumbnail(png, largest) };
+      await this.#database.put(kept, files);
       this.trouble = undefined;
-      await this.#told(true);
+      this.#change([kept, ...this.#list.filter((other) => other.id !== kept.id)]);
     } catch (error) {
       this.failed(error);
     }
@@ -93,7 +96,7 @@ export class Gallery {
       const files = await this.#database.files(id);
       await this.#database.remove(id);
       this.#removed = { kept, files };
-      await this.#told(true);
+      this.#change(this.#list.filter((other) => other.id !== id));
     } catch (error) {
       this.failed(error);
     }
@@ -105,7 +108,7 @@ export class Gallery {
     this.#removed = undefined;
     try {
       await this.#database.put(removed.kept, removed.files);
-      await this.#told(true);
+      this.#change([removed.kept, ...this.#list]);
     } catch (error) {
       this.failed(error);
     }
@@ -115,7 +118,7 @@ export class Gallery {
     try {
       await this.#database.clear();
       this.#removed = undefined;
-      await this.#told(true);
+      this.#change([]);
     } catch (error) {
       this.failed(error);
     }
@@ -132,27 +135,37 @@ export class Gallery {
     }
   }
 
+  /** What other tabs have changed is read again. */
   async #read(): Promise<void> {
+    const before = this.#own;
     try {
-      this.#list = await this.#database.list();
+      const list = await this.#database.list();
+      // What this tab changed meanwhile may not be in it.
+      if (before === this.#own) this.#take(list);
+      else await this.#read();
     } catch (error) {
       this.failed(error);
-      return;
     }
+  }
+
+  /** What this tab has changed is known without reading, and told to the others. */
+  #change(list: Kept[]): void {
+    this.#own += 1;
+    this.#take(list.sort((a, b) => b.created - a.created));
+    this.#tabs.postMessage(null);
+  }
+
+  #take(list: Kept[]): void {
+    this.#list = list;
     for (const [id, { url }] of this.#addresses) {
       if (this.find(id)) continue;
       URL.revokeObjectURL(url);
       this.#addresses.delete(id);
     }
-    this.#told(false);
+    this.#told();
   }
 
-  async #told(others: boolean): Promise<void> {
-    if (others) {
-      this.#tabs.postMessage(null);
-      await this.#read();
-      return;
-    }
+  #told(): void {
     this.version += 1;
     this.#changed();
   }
@@ -162,6 +175,6 @@ export class Gallery {
     const full = error instanceof DOMException && error.name === "QuotaExceededError";
     const reason = error instanceof Error ? error.message : String(error);
     this.trouble = () => (full ? t.galleryFull : t.galleryTrouble(reason));
-    this.#told(false);
+    this.#told();
   }
 }
