@@ -4,8 +4,11 @@ import { t } from "../i18n/index.ts";
 import { Database, type Files, type Kept } from "./database.ts";
 import { thumbnail } from "./thumbnail.ts";
 
-/** Pictures that are drawn at once; more when the end of the list comes into view. */
-const BATCH = 24;
+/**
+ * Pictures that are drawn at once; more when the end of the list comes into view. An image that begins to load takes the main
+ * thread a millisecond or two.
+ */
+const BATCH = 12;
 
 export class Gallery {
   readonly #database = new Database();
