@@ -4,7 +4,7 @@
  */
 
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { Eleventy } from "@11ty/eleventy";
 import { Application } from "typedoc";
 
@@ -51,9 +51,10 @@ cpSync(join(ROOT, "benches/browser/README.md"), join(SOURCES, "benchmark.md"));
 cpSync(join(SITE, "_includes"), join(SOURCES, "_includes"), { recursive: true });
 await reference();
 
-// Eleventy takes its folders relative to where it is started.
+// Eleventy takes all paths relative to where it is started.
 process.chdir(SOURCES);
-const site = new Eleventy(".", target, { configPath: join(SITE, "eleventy.config.js"), quietMode: true });
+const at = (path) => relative(SOURCES, path);
+const site = new Eleventy(".", at(target), { configPath: at(join(SITE, "eleventy.config.js")), quietMode: true });
 await site.write();
 cpSync(join(SITE, "style.css"), join(target, "style.css"));
 cpSync(join(SOURCES, "imagen.schema.json"), join(target, "imagen.schema.json"));

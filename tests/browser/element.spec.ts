@@ -20,24 +20,28 @@ test.beforeEach(async ({ page }) => {
 });
 test.afterEach(() => embedding.close());
 
-/** Puts elements into the page and writes down their events. */
-async function embed(page: Page, html: string): Promise<Locator> {
-  await page.evaluate(async (html) => {
-    window.told = [];
-    const main = document.querySelector("main");
-    if (main) main.innerHTML = html;
-    for (const element of document.querySelectorAll("imagen-canvas")) {
-      for (const type of ["progress", "stage", "done", "error"]) {
-        element.addEventListener(type, (event) => {
-          const { detail } = event as CustomEvent;
-          const what = type === "progress" ? detail.type : (detail.size ?? `${detail.kind}: ${detail.message}`);
-          window.told.push(`${type} ${what}`);
-        });
+/** Puts elements into the page, so wide and so far down, and writes down their events. */
+async function embed(page: Page, html: string, layout = { width: "200px", marginTop: "0" }): Promise<Locator> {
+  await page.evaluate(
+    async ({ html, layout }) => {
+      window.told = [];
+      const main = document.querySelector("main");
+      Object.assign(main?.style ?? {}, layout);
+      if (main) main.innerHTML = html;
+      for (const element of document.querySelectorAll("imagen-canvas")) {
+        for (const type of ["progress", "stage", "done", "error"]) {
+          element.addEventListener(type, (event) => {
+            const { detail } = event as CustomEvent;
+            const what = type === "progress" ? detail.type : (detail.size ?? `${detail.kind}: ${detail.message}`);
+            window.told.push(`${type} ${what}`);
+          });
+        }
       }
-    }
-    const path = "/imagen-web/element.js";
-    await import(path);
-  }, html);
+      const path = "/imagen-web/element.js";
+      await import(path);
+    },
+    { html, layout },
+  );
   return page.locator("imagen-canvas");
 }
 
@@ -48,12 +52,9 @@ async function expectState(element: Locator, state: string): Promise<void> {
 test("it draws when it comes into view, and nothing is fetched before", async ({ page }) => {
   const element = await embed(
     page,
-    `<div id="above"></div>
-     <imagen-canvas prompt="a red house" seed="7" device="cpu" autostart badge><p>Not drawn yet</p></imagen-canvas>`,
+    `<imagen-canvas prompt="a red house" seed="7" device="cpu" autostart badge><p>Not drawn yet</p></imagen-canvas>`,
+    { width: "200px", marginTop: "5000px" },
   );
-  await page.locator("#above").evaluate((above) => {
-    above.style.height = "5000px";
-  });
   await expectState(element, "idle");
   // Longer than an observer takes.
   await page.waitForTimeout(300);

@@ -104,7 +104,8 @@ test("a run tells its stages in order, and its PNG tells the request", async ({ 
   });
 });
 
-test("going on from a finished stage gives the same pictures as one run", async ({ page }) => {
+/** A run hands on its pictures unrounded; the PNG of a stage has 8 bits. */
+test("going on from a finished stage gives the pictures of one run, but for the rounding", async ({ page }) => {
   const request = { prompt: "a red house", seed: 3 };
   const whole = await generate(page, request);
   expect(Object.keys(whole.pixels)).toEqual(["16", "32", "64"]);
@@ -120,8 +121,7 @@ test("going on from a finished stage gives the same pictures as one run", async 
   }, request);
   expect(again.told.error).toBeUndefined();
   expect(again.told.notices).toEqual([]);
-  expect(again.told.pixels[32]).toEqual(whole.pixels[32]);
-  expect(again.told.pixels[64]).toEqual(whole.pixels[64]);
+  for (const size of [32, 64]) expect(psnr(again.told.pixels[size], whole.pixels[size])).toBeGreaterThan(45);
   expect(again.settings?.startAt).toBe(32);
 });
 
@@ -288,7 +288,9 @@ test("a site's author may refuse prompts", async ({ page }) => {
 test("settings are read from any PNG, and from nothing else", async ({ page }) => {
   const read = await page.evaluate(async () => {
     const { Imagen } = await window.library();
-    const plain = await new OffscreenCanvas(4, 4).convertToBlob();
+    const canvas = new OffscreenCanvas(4, 4);
+    canvas.getContext("2d")?.fillRect(0, 0, 4, 4);
+    const plain = await canvas.convertToBlob();
     const settings = await Imagen.readSettings(plain);
     const text = await Imagen.readSettings(new Blob(["no picture"])).catch((error) => `${error.name} ${error.kind}`);
     return { settings, text };
@@ -313,6 +315,13 @@ test("every picture says by XMP that a model made it", async ({ page }) => {
   }, packets[0] ?? "");
   expect(source).toBe("http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia");
 });
+
+/** How alike two pictures are, in dB. */
+function psnr(a: number[] = [], b: number[] = []): number {
+  expect(a.length).toBe(b.length);
+  const squares = a.reduce((sum, value, index) => sum + (value - (b[index] ?? 0)) ** 2, 0);
+  return 10 * Math.log10((255 ** 2 * a.length) / squares);
+}
 
 /** The chunks of a PNG, by the format's own rules. */
 function chunks(png: Buffer): { type: string; data: Buffer }[] {
