@@ -8,10 +8,11 @@ import { t } from "./i18n/index.ts";
 import type { Shot } from "./shot.ts";
 
 /** `card` lies over the empty frame. */
-export function frameView(frame: Frame, card: TemplateResult | undefined): TemplateResult {
+export function frameView(frame: Frame, running: boolean, card: TemplateResult | undefined): TemplateResult {
   const { current, shots } = frame;
   const grid = !current && shots.length > 1;
-  return html`<div id="frame" data-filled=${current || grid ? "" : nothing}>
+  // Busy is the picture alone: what is busy around the status keeps a screen reader from saying it.
+  return html`<div id="frame" aria-busy=${running ? "true" : "false"} data-filled=${current || grid ? "" : nothing}>
     ${grid ? gridView(frame) : current ? single(current) : empty(card)}
   </div>`;
 }

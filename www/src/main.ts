@@ -164,7 +164,6 @@ function draw(): void {
   }
   render(page(parts()), app);
   app.dataset.state = studio.report.state;
-  app.ariaBusy = String(studio.running);
   if (studio.report.size === undefined) delete app.dataset.stage;
   else app.dataset.stage = String(studio.report.size);
   const share = studio.running && studio.report.track ? `${Math.round(studio.report.track.share * 100)} % · ` : "";

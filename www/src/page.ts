@@ -83,7 +83,7 @@ function result(parts: Parts): TemplateResult {
   const { missing } = models;
   const empty = !current && frame.shots.length === 0;
   return html`
-    ${frameView(frame, empty ? welcomeView(models, parts.downloadActions) : undefined)}
+    ${frameView(frame, studio.running, empty ? welcomeView(models, parts.downloadActions) : undefined)}
     <p id="status" role="status">${said(status)}</p>
     ${track ? trackView(track) : nothing}
     ${missing && !empty ? downloadView(models, missing, parts.downloadActions) : nothing}
