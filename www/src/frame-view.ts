@@ -1,6 +1,6 @@
 /** The picture in the middle of the page: one, a grid of variations, or what there is to say before the first. */
 
-import { html, nothing, type TemplateResult } from "lit-html";
+import { html, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { focusSoon } from "./focus.ts";
 import type { Frame } from "./frame.ts";
@@ -12,7 +12,7 @@ export function frameView(frame: Frame, running: boolean, card: TemplateResult |
   const { current, shots } = frame;
   const grid = !current && shots.length > 1;
   // Busy is the picture alone: what is busy around the status keeps a screen reader from saying it.
-  return html`<div id="frame" aria-busy=${running ? "true" : "false"} data-filled=${current || grid ? "" : nothing}>
+  return html`<div id="frame" aria-busy=${running ? "true" : "false"}>
     ${grid ? gridView(frame) : current ? single(current) : empty(card)}
   </div>`;
 }

@@ -30,7 +30,6 @@ export class Surface {
     this.#front.height = bitmap.height;
     this.#front.getContext("2d")?.drawImage(bitmap, 0, 0);
     bitmap.close();
-    this.element.dataset.filled = "";
   }
 
   /** Its alternative text; none where something around it has one. */
