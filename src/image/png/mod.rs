@@ -8,7 +8,7 @@ mod read;
 mod settings;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_settings};
 pub use settings::Settings;
 pub use write::write;
 
