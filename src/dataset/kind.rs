@@ -113,18 +113,20 @@ impl Kind {
     /// Width of what is drawn at a height of 1.
     pub const fn width(self) -> f32 {
         match self {
-            Self::House | Self::Mushroom => 0.95,
-            Self::Castle => 1.05,
-            Self::Lighthouse => 0.50,
-            Self::Tent => 1.15,
+            Self::House => 1.04,
+            Self::Castle => 1.13,
+            Self::Lighthouse => 0.54,
+            Self::Tent => 1.22,
             Self::Pine | Self::Flower => 0.66,
-            Self::Tree => 0.84,
-            Self::Car => 1.42,
-            Self::Cat | Self::Snowman | Self::Balloon => 0.74,
-            Self::Sailboat => 0.96,
+            Self::Tree | Self::Snowman => 0.86,
+            Self::Mushroom => 0.95,
+            Self::Car => 1.46,
+            Self::Cat => 0.90,
+            Self::Balloon => 0.74,
+            Self::Sailboat => 1.00,
             Self::Fish => 1.30,
-            Self::Rocket => 0.60,
-            Self::Duck => 1.02,
+            Self::Rocket => 0.62,
+            Self::Duck => 1.08,
             Self::Kite => 0.70,
         }
     }

@@ -56,6 +56,9 @@ pub(super) fn lay_out(groups: &[Group], relation: Option<Relation>, r: &mut Rand
             };
             (x, foot(kind, height, total, r))
         };
+        // A big car alone is as wide as the picture allows.
+        let half = kind.width() * height / 2.0 + 0.015;
+        let x = x.clamp(half, 1.0 - half);
         let flipped = kind.turns() && r.percent(50);
         let tilt = match kind {
             Kind::Kite | Kind::Fish => r.within(-8.0, 8.0),

@@ -20,14 +20,18 @@ pub fn render(scene: &Scene, size: u32) -> Result<Picture, DatasetError> {
     let mut whole = Pen::new(&mut canvas);
     let mut pen = whole.lit_from(scene.light - 0.5);
     backdrop::paint(&mut pen, scene, &mut Random::new(scene.seed, scene.index, Purpose::Backdrop));
-    for item in &scene.items {
-        stand(&mut pen, scene, item);
+    let items = || scene.items.iter();
+    // Islands may touch: all foam is below them, and they are below the things.
+    items().for_each(|item| foam(&mut pen, scene, item));
+    items().for_each(|item| stand(&mut pen, scene, item));
+    for item in items() {
         thing(&mut pen, scene, item);
         wake(&mut pen, scene, item);
     }
     backdrop::fall(&mut pen, scene.weather, &mut Random::new(scene.seed, scene.index, Purpose::Weather));
     // The sky left no pixel transparent.
-    let rgb = canvas.pixels().iter().flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()]).collect();
+    let mut rgb = Vec::with_capacity(canvas.data().len() / 4 * 3);
+    canvas.data().chunks_exact(4).for_each(|pixel| rgb.extend_from_slice(&pixel[..3]));
     Ok(Picture { width: size, height: size, rgb })
 }
 
@@ -47,10 +51,23 @@ fn is_afloat(scene: &Scene, kind: Kind) -> bool {
     scene.place == Place::Sea && kind.habit() == Habit::Floats
 }
 
+const fn is_aloft(kind: Kind) -> bool {
+    matches!(kind.habit(), Habit::Flies | Habit::Swims)
+}
+
+/// Around an island.
+fn foam(pen: &mut Pen<'_>, scene: &Scene, item: &Item) {
+    let Item { kind, x, y, height, .. } = *item;
+    if scene.place == Place::Sea && !is_aloft(kind) && !is_afloat(scene, kind) {
+        let foam = Rgb(232.0, 246.0, 252.0).flat().alpha(0.35);
+        pen.tinted(backdrop::on_ground(scene)).oval(x, y + 0.016, kind.width() * height * 0.62 + 0.062, 0.062, foam);
+    }
+}
+
 /// What a thing stands on, and its shadow.
 fn stand(pen: &mut Pen<'_>, scene: &Scene, item: &Item) {
     let Item { kind, x, y, .. } = *item;
-    if matches!(kind.habit(), Habit::Flies | Habit::Swims) {
+    if is_aloft(kind) {
         return;
     }
     let width = kind.width() * item.height;
@@ -63,8 +80,6 @@ fn stand(pen: &mut Pen<'_>, scene: &Scene, item: &Item) {
         }
         Place::Sea => {
             let (sand, grass) = (Rgb(236.0, 210.0, 150.0), Rgb(140.0, 194.0, 98.0));
-            let foam = Rgb(232.0, 246.0, 252.0).flat().alpha(0.35);
-            ground.oval(x, y + 0.016, width * 0.62 + 0.062, 0.062, foam);
             ground.oval(x, y + 0.01, width * 0.62 + 0.05, 0.055, sand.flat().below(Rgb(200.0, 164.0, 104.0)));
             ground.oval(x, y - 0.002, width * 0.55 + 0.03, 0.036, grass.flat().below(Rgb(100.0, 160.0, 80.0)));
         }

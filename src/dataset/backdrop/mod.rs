@@ -64,7 +64,7 @@ pub(super) const fn on_ground(scene: &Scene) -> Rgb {
 /// The light on the things, which stay bright enough to tell their colours.
 pub(super) const fn on_things(scene: &Scene) -> Rgb {
     match (scene.place, scene.time) {
-        (Place::Underwater, _) => Rgb(0.86, 0.95, 1.0),
+        (Place::Underwater, _) => Rgb(0.92, 0.98, 1.0),
         (Place::Space, _) | (_, Time::Day) => Rgb(1.0, 1.0, 1.0),
         (_, Time::Sunset) => Rgb(1.0, 0.93, 0.88),
         (_, Time::Dawn) => Rgb(1.0, 0.97, 0.96),

@@ -14,7 +14,6 @@ const SCENES: u64 = 20_000;
 #[derive(Deserialize)]
 struct Reference {
     scenes: u64,
-    captions: u64,
     counts: BTreeMap<String, BTreeMap<String, u64>>,
     spelt: BTreeSet<String>,
     triples: BTreeMap<String, u64>,
@@ -128,8 +127,7 @@ fn captions_say_what_the_reference_says_as_often() {
     for triple in said {
         let [count, expected] =
             [&triples, &reference.triples].map(|from| from.get(triple).copied().unwrap_or_default());
-        assert!(expected > 0, "{triple:?} is never said");
-        assert!(agree(count, SCENES, expected, reference.captions), "{triple:?}: {count}, {expected}");
+        assert!(agree(count, SCENES, expected, reference.scenes), "{triple:?}: {count}, {expected}");
     }
 }
 
@@ -204,7 +202,7 @@ fn things_stay_in_the_picture() {
     for scene in scenes(Pairs::Usual) {
         for item in &scene.items {
             let [x, y, width, height] = item.frame();
-            assert!(x > -0.02 && y > -0.02 && x + width < 1.02 && y + height < 0.96, "{}: {item:?}", scene.caption);
+            assert!(x > 0.01 && y > 0.01 && x + width < 0.99 && y + height < 0.96, "{}: {item:?}", scene.caption);
         }
     }
 }
@@ -227,7 +225,7 @@ fn a_scene_is_a_pure_function_of_seed_and_index() {
             }
         }
     }
-    assert_eq!(hex::encode(hash.finalize()), "?");
+    assert_eq!(hex::encode(hash.finalize()), "992495ee26eeb52a9842c1c67644e30e4b09ca64cacef52c50f82b2a011e576e");
     let captions: BTreeSet<_> = scenes(Pairs::Usual).map(|scene| scene.caption).collect();
     assert!(captions.len() as u64 > SCENES * 9 / 10, "{}", captions.len());
 }

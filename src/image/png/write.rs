@@ -1,6 +1,6 @@
 //! Writing: 8-bit RGB with the settings in text chunks in front of the pixels.
 
-use ::png::{BitDepth, ColorType, Encoder, EncodingError};
+use ::png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 
 use super::provenance::XMP_PACKET;
 use super::{PARAMETERS, REQUEST, Settings, XMP};
@@ -16,7 +16,7 @@ pub fn write(picture: &Picture, settings: &Settings) -> Result<Vec<u8>, ImageErr
     checked(picture, Some(settings))
 }
 
-/// The picture alone as the bytes of a PNG file: one that no model made.
+/// The picture alone as the bytes of a PNG file: one of many that no model made, so compressed quickly.
 ///
 /// # Errors
 /// As [`write`].
@@ -40,6 +40,8 @@ fn encode(picture: &Picture, settings: Option<&Settings>) -> Result<Vec<u8>, Enc
             add_text(&mut encoder, REQUEST, settings.request.to_string())?;
         }
         encoder.add_itxt_chunk(XMP.to_owned(), XMP_PACKET.to_owned())?;
+    } else {
+        encoder.set_compression(Compression::Fast);
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&picture.rgb)?;
