@@ -17,6 +17,10 @@ function link(href) {
 /** Rewrites the links of a page; what leads out of the site stays as text. */
 function links(markdown) {
   markdown.core.ruler.push("links", (state) => {
+    for (const token of state.tokens) {
+      // A wide table scrolls, which has to work by keyboard too.
+      if (token.type === "table_open") token.attrSet("tabindex", "0");
+    }
     for (const { children } of state.tokens) {
       const left = [];
       for (const token of children ?? []) {

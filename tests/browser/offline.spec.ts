@@ -36,14 +36,15 @@ async function draw(studio: Studio): Promise<void> {
 test("after one visit the page opens and draws with the network off", async ({ page, context }) => {
   server = await serve(DIST);
   const studio = new Studio(page);
-  await page.goto(`${server.url}some/folder/?device=cpu`);
+  const address = `${server.url}some/folder/?device=cpu`;
+  await page.goto(address);
   await studio.expectState("idle");
   await draw(studio);
   await kept(page);
 
   await context.setOffline(true);
   await server.stop();
-  await page.goto(`${server.url}some/folder/?device=cpu`);
+  await page.goto(address);
   await studio.expectState("idle");
   await draw(studio);
 });
