@@ -103,7 +103,7 @@ test("the language is changed at once, also what was said, and remembered", asyn
   await expect(studio.status).toContainText("Done in");
   await page.getByRole("combobox", { name: "Language" }).selectOption({ label: "简体中文" });
   await expect(studio.status).toContainText("完成，用时");
-  await expect(studio.prompt).toHaveCount(0);
+  await expect(page.getByRole("textbox", { name: "Prompt", exact: true })).toHaveCount(0);
   await expect(page.getByRole("textbox", { name: "提示词", exact: true })).toHaveValue("a red house on a hill");
   await expectTranslated(page);
   await page.reload();

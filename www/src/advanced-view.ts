@@ -1,6 +1,6 @@
 /** The drawer of what few people change: each stage's sampling, where to stop, adapters and memory. */
 
-import { html, type TemplateResult } from "lit-html";
+import { html, nothing, type TemplateResult } from "lit-html";
 import { live } from "lit-html/directives/live.js";
 import type { EngineOptions, ModelCard, StageCard } from "../lib/protocol.ts";
 import { fieldText } from "./field.ts";
@@ -14,15 +14,24 @@ const KINDS = ["dynamic", "static", "none"] as const;
 export interface Advanced {
   form: Form;
   card: ModelCard | undefined;
+  /** It was opened before: until then there is nothing in it, since most visitors never look. */
+  drawer: boolean;
+  openDrawer(): void;
   changed(): void;
   configure(change: Partial<EngineOptions>): void;
 }
 
 export function advancedView(advanced: Advanced): TemplateResult {
+  return html`<details id="settings" @toggle=${advanced.openDrawer}>
+    <summary>${t.settings}</summary>
+    ${advanced.drawer ? drawerView(advanced) : nothing}
+  </details>`;
+}
+
+function drawerView(advanced: Advanced): TemplateResult {
   const { form, card, changed } = advanced;
   const stages = card?.stages ?? [];
-  return html`<details id="settings">
-    <summary>${t.settings}</summary>
+  return html`
     <label for="negative">${t.negativePrompt}</label>
     <textarea
       id="negative"
@@ -104,7 +113,7 @@ export function advancedView(advanced: Advanced): TemplateResult {
       <option value="">${t.gpuMemoryAuto}</option>
       ${MEMORY.map((gib) => html`<option value=${gib}>${gib} GiB</option>`)}
     </select>
-  </details>`;
+  `;
 }
 
 function stageView(stage: StageCard, form: StageForm | undefined, changed: () => void): TemplateResult | undefined {

@@ -31,6 +31,8 @@ const form = new Form();
 let linked = readLink(location.hash);
 if (linked) form.apply(linked);
 let exampleAt = 0;
+let drawer = false;
+let drawn = false;
 /** The GPU is prepared as soon as the model is there. */
 let warming = false;
 /** As the file has it, which a newer version may change. */
@@ -91,6 +93,11 @@ function composer(): Composer {
     estimate: settings.length > 0 ? studio.timing?.estimate(settings) : undefined,
     missing: missing ? missing.bytes - missing.held : 0,
     exampleAt,
+    drawer,
+    openDrawer: () => {
+      drawer = true;
+      changed();
+    },
     generate: () => void generate(),
     cancel: () => studio.cancel(),
     moreExamples: () => {
@@ -158,6 +165,9 @@ function parts(): Parts {
 
 function draw(): void {
   if (!app) return;
+  // What the file has in it until the first time.
+  if (!drawn) app.replaceChildren();
+  drawn = true;
   if (warming && !models.missing) {
     warming = false;
     void studio.warm();
@@ -195,9 +205,7 @@ window.addEventListener("hashchange", () => {
   if (settings) take(settings);
 });
 
-// What was there until now is drawn anew.
-app.replaceChildren();
-draw();
+changed();
 /** `?model=ADDRESS` asks whether to open that model instead of the one that ships. */
 void models.start(query.get("model"));
 startOffline({

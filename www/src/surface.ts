@@ -10,6 +10,7 @@ export class Surface {
   readonly #front = document.createElement("canvas");
   /** Lies above and shows what was there, on its way out. */
   readonly #ghost = document.createElement("canvas");
+  #fading: Animation | undefined;
   /** Width of what is shown; 0 for nothing yet. */
   size = 0;
 
@@ -49,8 +50,9 @@ export class Surface {
     this.#ghost.width = this.#front.width;
     this.#ghost.height = this.#front.height;
     this.#ghost.getContext("2d")?.drawImage(this.#front, 0, 0);
-    for (const running of this.#ghost.getAnimations()) running.cancel();
+    this.#fading?.cancel();
     const fading = this.#ghost.animate([{ opacity: 1 }, { opacity: 0 }], { duration, easing: "ease-out" });
+    this.#fading = fading;
     fading.onfinish = () => {
       // A canvas holds its pixels until it is told to let go.
       this.#ghost.width = 0;

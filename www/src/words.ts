@@ -14,6 +14,11 @@ export function foreign(message: string): Words {
   return { text: () => sentence(message), foreign: true };
 }
 
+/** What the store of models says, which often begins with a name. */
+export function asSaid(message: string): Words {
+  return { text: () => message, foreign: true };
+}
+
 /** Rust's messages begin in lower case, to be read behind a program's name; names and addresses stay as they are. */
 export function sentence(message: string): string {
   const text = message.replace(/^[a-z](?=[a-z]*(?:[ ,]|: ))/, (letter) => letter.toUpperCase());

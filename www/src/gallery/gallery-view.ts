@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { ref } from "lit-html/directives/ref.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import { language, t } from "../i18n/index.ts";
+import { t } from "../i18n/index.ts";
 import type { Kept } from "./database.ts";
 import type { Gallery } from "./gallery.ts";
 
@@ -61,8 +61,15 @@ export function galleryView(gallery: Gallery, viewed: string | undefined, action
 }
 
 function describe({ settings: { prompt, seed }, sizes, created }: Kept): string {
-  const when = new Date(created).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
-  return t.keptPicture(prompt, seed, sizes.at(-1) ?? 0, when);
+  return t.keptPicture(prompt, seed, sizes.at(-1) ?? 0, clock(created));
+}
+
+/** "2026-11-22 02:33", local: the browser's own words for a time cost a millisecond each, the first of them twenty. */
+function clock(time: number): string {
+  const date = new Date(time);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
 /** The arrow keys go from picture to picture. */

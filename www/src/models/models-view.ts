@@ -6,7 +6,7 @@ import type { ModelView } from "../../lib/models/store-protocol.ts";
 import { bytesText, duration } from "../../lib/rate.ts";
 import { t } from "../i18n/index.ts";
 import { said } from "../said.ts";
-import { foreign } from "../words.ts";
+import { asSaid } from "../words.ts";
 import type { KnownFolder } from "./folders.ts";
 import { canPickFolder, folderFromDrop, folderFromInput, pickFolder } from "./local-folder.ts";
 import type { Models } from "./models.ts";
@@ -105,7 +105,7 @@ function modelView(models: Models, model: ModelView): TemplateResult {
       ${button(checking ? t.verifying : t.verify, held > 0 && kind !== "folder" && !running, () => models.verify(id))}
       ${button(t.delete, !builtIn && !opened, () => models.remove(id))}
     </span>
-    <p class="trouble" aria-live="polite">${trouble ? said(foreign(trouble)) : nothing}</p>
+    <p class="trouble" aria-live="polite">${trouble ? said(asSaid(trouble)) : nothing}</p>
   </li>`;
 }
 

@@ -4,7 +4,7 @@ import type { StoreClient } from "../../lib/models/store-client.ts";
 import { BUILT_IN, type ModelView } from "../../lib/models/store-protocol.ts";
 import { shared } from "../../lib/shared.ts";
 import { t } from "../i18n/index.ts";
-import { foreign, own, type Words } from "../words.ts";
+import { asSaid, own, type Words } from "../words.ts";
 import { Folders, type KnownFolder } from "./folders.ts";
 import type { PickedFolder } from "./local-folder.ts";
 import { Speed } from "./speed.ts";
@@ -194,7 +194,7 @@ export class Models {
       return true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.trouble = message ? foreign(message) : own(() => t.somethingWrong);
+      this.trouble = message ? asSaid(message) : own(() => t.somethingWrong);
       return false;
     } finally {
       this.#events.changed();
