@@ -19,7 +19,7 @@ pub fn write(picture: &Picture, settings: &Settings) -> Result<Vec<u8>, ImageErr
 /// The picture alone as the bytes of a PNG file: one of many that no model made, so compressed quickly.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_plain(picture: &Picture) -> Result<Vec<u8>, ImageError> {
     checked(picture, None)
 }
