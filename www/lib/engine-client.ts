@@ -43,24 +43,7 @@ export class EngineClient {
     this.#restart();
   }
 
-  /** Opens the model again with other options; false where none is open yet, which then is opened with them. */
-  configure(change: Partial<EngineOptions>): boolean {
-    this.#options = { ...this.#options, ...change };
-    if (!this.#worker) return false;
-    this.open(this.#model);
-    return true;
-  }
-
   generate(request: GenerateRequest): void {
-    if (!this.#worker) {
-      this.#receive({
-        kind: "failed",
-        reason: "files",
-        message: "No model is open yet: wait for its download, or open another one.",
-        fatal: false,
-      });
-      return;
-    }
     if (this.#broken) this.#restart();
     this.#post({ kind: "generate", request });
   }
