@@ -1,4 +1,4 @@
-/** Drives the engines row by row, each in a page of its own, prints the table and checks the bars. */
+/** Drives the engines row by row, each in a browser of its own, prints the table and checks the bars. */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -26,19 +26,26 @@ const GRACE_MS = 30_000;
 const STUCK = { failed: "its page does not answer any more" };
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
+/** A page in a browser of its own: nothing else ends one that is caught in a loop. */
 async function open(browser: Browser): Promise<Page> {
-  const page = await browser.newPage();
+  const { baseURL, launchOptions } = test.info().project.use;
+  const own = await browser.browserType().launch(launchOptions ?? {});
+  const page = await own.newPage(baseURL ? { baseURL } : {});
   if (process.env.BENCH_VERBOSE) page.on("console", (message) => say(`    ${message.text().slice(0, 500)}`));
   await page.goto("/");
   await page.waitForFunction(() => "bench" in window);
   return page;
 }
 
+async function close(page: Page | undefined): Promise<void> {
+  await page?.context().browser()?.close();
+}
+
 /** Versions of what is compared, and where. */
 async function facts(browser: Browser): Promise<Record<string, string>> {
   const page = await open(browser);
   const adapter = await page.evaluate(() => window.bench.adapter());
-  await page.close();
+  await close(page);
   const version = (path: string, pattern: RegExp) =>
     pattern.exec(readFileSync(resolve(import.meta.dirname, path), "utf8"))?.[1];
   return {
@@ -50,13 +57,13 @@ async function facts(browser: Browser): Promise<Record<string, string>> {
   };
 }
 
-/** An engine that waits for its turn in a page of its own. */
+/** An engine that waits for its turn. */
 interface Waiting {
   page: Page;
   measured: Measured;
 }
 
-/** Loads an engine into a page of its own, which is closed where that fails; nothing where it has no part in the row. */
+/** Loads an engine into a page, which is closed where that fails; nothing where it has no part in the row. */
 async function load(
   browser: Browser,
   asked: Asked,
@@ -68,7 +75,7 @@ async function load(
   const loaded = await Promise.race([loading, late]);
   if (loaded && "first" in loaded) return { ...loaded, page };
   loading.catch(() => {});
-  await page.close();
+  await close(page);
   return loaded;
 }
 
@@ -89,15 +96,15 @@ async function fastest(browser: Browser, row: string): Promise<Waiting | { faile
     if (!right) failures.push(`${named} is wrong: L2 ${loaded.error.toExponential(1)}`);
     else if (typeof ms !== "number") failures.push(`${named} failed: ${ms.failed}`);
     else if (!best || ms < best.ms) {
-      await best?.loaded.page.close();
+      await close(best?.loaded.page);
       best = { ms, way, note: [named, loaded.note].filter(Boolean).join(", "), loaded };
       return;
     }
-    await page.close();
+    await close(page);
   };
   const page = await open(browser);
   const graphs = await page.evaluate((row) => window.bench.graphs(row), row);
-  await page.close();
+  await close(page);
   for (const graph of graphs) await attempt({ graph, capture: false });
   // Capture refuses a graph with nodes on the CPU.
   if (best && best.loaded.note === "") await attempt({ graph: best.way.graph, capture: true });
@@ -132,7 +139,7 @@ async function measure(browser: Browser, { name }: Row): Promise<Record<string, 
       else outcomes[engine] = ms;
     }
   }
-  for (const { page } of waiting) await page.close();
+  for (const { page } of waiting) await close(page);
   return outcomes;
 }
 
@@ -176,5 +183,5 @@ test("a picture on the GPU", async ({ browser }) => {
   const taken = await page.evaluate((steps) => window.bench.cascade(steps), steps);
   say(`\nstorybook on the GPU, ${steps} steps of the 64 × 64 stage, weights' upload and pipelines included:`);
   for (const [what, ms] of taken) say(`  ${what.padEnd(24)} ${(ms / 1000).toFixed(2).padStart(8)} s`);
-  await page.close();
+  await close(page);
 });

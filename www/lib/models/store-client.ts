@@ -9,6 +9,7 @@ export class StoreClient {
   readonly #calls = new Map<number, PromiseWithResolvers<Answer>>();
   readonly #started = Promise.withResolvers<void>();
   #broken: Error | undefined;
+  readonly #stopped = Promise.withResolvers<Error>();
   #last = 0;
 
   /** `show` gets the list of models whenever it changes; `lasting` tells whether models are there on the next visit. */
@@ -46,6 +47,11 @@ export class StoreClient {
       (wasm) => this.#post({ kind: "start", wasm, builtIn }),
       (error: Error) => this.#break(error.message),
     );
+  }
+
+  /** Resolves when nothing is answered any more: for those who wait for a change in the list. */
+  get stopped(): Promise<Error> {
+    return this.#stopped.promise;
   }
 
   /**
@@ -134,6 +140,7 @@ export class StoreClient {
       `The part of the page that keeps models has stopped${why}. Reload the page and try again.`,
     );
     this.#started.reject(this.#broken);
+    this.#stopped.resolve(this.#broken);
     for (const id of [...this.#calls.keys()]) this.#settle(id)?.reject(this.#broken);
   }
 

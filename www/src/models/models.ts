@@ -47,6 +47,7 @@ export class Models {
     this.#events = events;
     this.#store = shared().store;
     shared().watch((list, lasting) => this.#show(list, lasting));
+    this.#store.stopped.then((error) => events.failed(error.message));
     this.#folders.list().then((folders) => {
       this.folders = folders;
       events.changed();
