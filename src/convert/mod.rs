@@ -26,7 +26,15 @@ mod text;
 mod vocabulary;
 
 pub use error::ConvertError;
+#[cfg(feature = "train")]
+pub(crate) use network::write_tensors;
+#[cfg(feature = "train")]
+pub(crate) use output::write;
 pub use quantization::{Mixture, Quantization};
+#[cfg(feature = "train")]
+pub(crate) use stage::metadata as unet_metadata;
+#[cfg(feature = "train")]
+pub(crate) use text::{CONTEXT, TEXT_ENCODER_FILE, metadata as text_metadata};
 
 use crate::cascade::manifest::{Manifest, StageManifest};
 use assembly::Converted;

@@ -83,7 +83,7 @@ impl Drop for Output {
 }
 
 /// Writes a small file in one go.
-pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, ConvertError> {
+pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, ConvertError> {
     let mut output = Output::create(folder, name)?;
     output.write_all(bytes).map_err(|error| ConvertError::write(&folder.join(name), &error))?;
     output.finish()
