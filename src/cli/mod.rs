@@ -15,6 +15,10 @@ mod model;
 mod per_stage;
 mod progress;
 mod save;
+#[cfg(feature = "train")]
+mod train;
+#[cfg(feature = "train")]
+mod train_settings;
 mod tune;
 
 pub use args::{Arguments, Command};
@@ -28,6 +32,8 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Encode(command) => encode::run(&command, json),
         Command::Convert(command) => convert::run(&command, json),
         Command::Inspect(command) => inspect::run(&command, json),
+        #[cfg(feature = "train")]
+        Command::Train(command) => train::run(&command, json),
         Command::Tune(command) => tune::run(&command, json),
     };
     exit::report(result, json)
