@@ -80,19 +80,16 @@ fn gradients_of_super_resolution_with_a_learned_variance() {
 }
 
 #[test]
-#[ignore = "minutes"]
 fn gradients_of_storybook_base() {
     check_gradients("storybook_0");
 }
 
 #[test]
-#[ignore = "minutes"]
 fn gradients_of_storybook_super_resolution_256() {
     check_gradients("storybook_1");
 }
 
 #[test]
-#[ignore = "minutes"]
 fn gradients_of_storybook_super_resolution_1024() {
     check_gradients("storybook_2");
 }
