@@ -16,12 +16,13 @@ BIN := node_modules/.bin
 WASM := www/pkg/imagen_web_bg.wasm
 RUST_SOURCES := $(shell find src shaders -name '*.rs' -o -name '*.wgsl') Cargo.toml Cargo.lock .cargo/config.toml
 PAGE_SOURCES := $(shell find www -type f -not -path '*/pkg/*') $(wildcard models/storybook/*) vite.config.ts package-lock.json
+DOCS := $(wildcard docs/*.md docs/site/*.* docs/site/_includes/*)
 
 # The kernels' tests run on Mesa's software Vulkan, so that they are the same everywhere; VK_ICD_FILENAMES overrides it.
 export VK_ICD_FILENAMES ?= $(shell scripts/lavapipe.sh)
 export PROMPT OUT
 
-.PHONY: help setup run image bench bench-gpu dist wasm test test-slow format check-format lint rust-test package page-check browser-test sizes clean
+.PHONY: help setup run image bench bench-gpu dist wasm test test-slow format check-format lint rust-test package page-check browser-test npm lighthouse sizes clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,9 +39,16 @@ $(WASM): $(RUST_SOURCES) scripts/wasm.sh | setup
 
 dist: dist/index.html ## Build the static site into dist/
 
-dist/index.html: $(WASM) $(PAGE_SOURCES)
+dist/index.html: $(WASM) $(PAGE_SOURCES) $(DOCS)
 	$(BIN)/vite build
+	node docs/site/build.mjs dist/docs
 	@$(MAKE) --no-print-directory sizes
+
+npm: $(WASM) ## Build and pack the npm packages into out/npm
+	node packages/build.mjs
+
+lighthouse: dist ## Have Lighthouse judge the built page in the local Chromium
+	scripts/lighthouse.sh
 
 sizes: ## Print what a visitor downloads
 	@scripts/sizes.sh
@@ -88,6 +96,7 @@ package:
 
 page-check: $(WASM)
 	$(BIN)/tsc --noEmit -p www
+	$(BIN)/tsc --noEmit -p www/service-worker
 	$(BIN)/tsc --noEmit -p tests/browser
 	$(BIN)/tsc --noEmit -p benches/browser
 

@@ -3,6 +3,7 @@
 import { cpSync, existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
+import { serviceWorker } from "./www/service-worker/plugin.ts";
 
 const MODEL = "models/storybook";
 
@@ -26,7 +27,7 @@ function copyModel(): Plugin {
 export default defineConfig({
   root: "www",
   base: "./",
-  plugins: [copyModel()],
+  plugins: [copyModel(), serviceWorker()],
   build: { outDir: "../dist", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
   worker: { format: "es" },
 });

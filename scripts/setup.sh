@@ -91,6 +91,10 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   # Browsers are the system's own: the test runner must not download one.
   PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error
 fi
+if [ ! -e docs/site/node_modules/.package-lock.json ] || [ docs/site/package-lock.json -nt docs/site/node_modules/.package-lock.json ]; then
+  say "npm: the documentation's tools"
+  npm ci --prefix docs/site --no-audit --no-fund --loglevel=error
+fi
 
 mkdir -p .tools
 date -u +%FT%TZ >.tools/setup.stamp

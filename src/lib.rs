@@ -9,6 +9,8 @@ pub mod cascade;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod convert;
+#[cfg(feature = "cli")]
+pub mod dataset;
 pub mod diffusion;
 pub mod efficient_unet;
 pub mod gpu;

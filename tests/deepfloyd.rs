@@ -18,6 +18,15 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
+/// A third stage of one's own, to 64 pixels, as `cascade.json` describes it.
+const OWN: &str = r#"{
+    "stages": [
+        { "name": "own", "unet": "super_res_1", "scheduler": "scheduler", "image_size": 64, "prediction": "v",
+          "target": "residual", "residual_scale": 0.25, "upsample": { "filter": "bicubic" },
+          "augment": { "level": 3 }, "steps": 2, "thresholding": { "kind": "clamp", "max": 4.0 } }
+    ]
+}"#;
+
 /// The pipelines' folders, converted into one cascade.
 fn converted() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -69,6 +78,40 @@ fn dispatches(folder: &Path, limits: &Limits) -> Vec<usize> {
         plan_stage(stage, &WeightIndex::from(&weights), 77, true, limits).unwrap().dispatches("step")
     };
     manifest.stages.iter().map(step).collect()
+}
+
+fn convert_own_stage(folder: &Path) {
+    let own = folder.join("own");
+    for file in [
+        "super_res_1/config.json",
+        "super_res_1/diffusion_pytorch_model.safetensors",
+        "scheduler/scheduler_config.json",
+    ] {
+        fs::create_dir_all(own.join(file).parent().unwrap()).unwrap();
+        fs::copy(fixtures().join("huggingface").join(file), own.join(file)).unwrap();
+    }
+    fs::write(own.join("cascade.json"), OWN).unwrap();
+    convert(&[own], &folder.join("if"), &BlockFormat::F32.into(), &mut |_| ()).unwrap();
+}
+
+#[test]
+fn a_stage_of_ones_own_follows() {
+    let folder = converted();
+    let (_, request) = &requests()[1];
+    let generate = |request: &Request| {
+        let files = Box::new(Directory::new(folder.path().join("if")));
+        block_on(block_on(Cascade::open(files, Backend::Cpu)).unwrap().generate(request, &mut Silent)).unwrap()
+    };
+    let two = generate(request);
+    convert_own_stage(folder.path());
+    let three = generate(request);
+    assert_eq!(three.stages.iter().map(|stage| stage.image_size).collect::<Vec<_>>(), [16, 32, 64]);
+    assert_eq!(three.stages[..2], two.stages[..]);
+    // The stage by itself sees the same picture, rounded to bytes.
+    let from_picture = Request { start_at_stage: 3, start_pictures: two.stages[1].pictures.clone(), ..request.clone() };
+    let alone = generate(&from_picture).pictures()[0].to_planar();
+    let decibel = psnr(&three.pictures()[0].to_planar(), &alone);
+    assert!(decibel >= 40.0, "{decibel} dB");
 }
 
 #[test]

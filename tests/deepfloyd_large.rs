@@ -1,6 +1,7 @@
 //! DeepFloyd IF's stages I-M and II-M at their full size, with random weights: converted to Q8_0 and sampled for two steps on
 //! the CPU. Takes minutes and some gigabytes of disk, and leaves nothing behind: `make test-slow`.
 
+mod peak_memory;
 mod unet;
 
 use burn::tensor::Device;
@@ -53,15 +54,8 @@ fn write(folder: &Path, config: &UNetConfig, size: u32) -> u64 {
     tensors.values().map(|tensor| 2 * bytes(&tensor.shape) as u64).max().unwrap()
 }
 
-/// The most memory that the process ever had, in bytes. Linux tells, and forgets when asked to.
 fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
-}
-
-fn forget_peak() {
-    fs::write("/proc/self/clear_refs", "5").unwrap();
+    peak_memory::peak().expect("Linux")
 }
 
 /// An embedding as T5-XXL gives it, random.
@@ -81,7 +75,7 @@ fn both_medium_stages_are_converted_and_sampled() {
     ] {
         let source = folder.path().join(name);
         let largest = write(&source, &config, size);
-        forget_peak();
+        peak_memory::forget().unwrap();
         let (before, start) = (peak(), Instant::now());
         let mut parameters = 0;
         let mut count = |progress: Progress<'_>| {
@@ -113,7 +107,7 @@ fn both_medium_stages_are_converted_and_sampled() {
     };
     let mut picture: Option<Picture> = None;
     for stage in [1, 2] {
-        forget_peak();
+        peak_memory::forget().unwrap();
         let start = Instant::now();
         let request = Request { start_pictures: picture.into_iter().collect(), ..request(stage) };
         let output = block_on(cascade.generate(&request, &mut Silent)).unwrap();

@@ -28,54 +28,43 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Random bits (xorshift64).
-struct Random(u64);
+/// Where and how files are damaged.
+struct Random(fastrand::Rng);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
     /// A place in the file: most of what can go wrong is in its first kilobytes.
     fn place(&mut self, length: usize) -> usize {
-        let near = if self.next().is_multiple_of(2) { length.min(4096) } else { length };
-        self.below(near)
+        let near = if self.0.bool() { length.min(4096) } else { length };
+        self.0.usize(..near.max(1))
     }
 
     /// Changes a file in a few places, in the ways in which files are damaged or forged.
     fn damage(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(4) {
+        for _ in 0..=self.0.usize(..4) {
             let at = self.place(bytes.len());
-            match self.below(8) {
+            match self.0.usize(..8) {
                 0 => bytes.truncate(at),
                 1 => self.number(&mut bytes, at),
                 2 => {
-                    let end = (at + 1 + self.below(64)).min(bytes.len());
+                    let end = (at + 1 + self.0.usize(..64)).min(bytes.len());
                     bytes.drain(at.min(end)..end);
                 }
                 3 => {
-                    let end = (at + self.below(256)).min(bytes.len());
+                    let end = (at + self.0.usize(..256)).min(bytes.len());
                     let again = bytes[at.min(end)..end].to_vec();
                     bytes.splice(at..at, again);
                 }
                 // Eight bytes in a row are most often a length, a count or a dimension.
                 4 | 5 => {
                     let value =
-                        [u64::MAX, 1 << 62, 1 << 40, 1 << 32, 1 << 31, 65_536, 0][self.below(7)] ^ (self.next() % 3);
+                        [u64::MAX, 1 << 62, 1 << 40, 1 << 32, 1 << 31, 65_536, 0][self.0.usize(..7)] ^ self.0.u64(..3);
                     let end = (at + 8).min(bytes.len());
                     bytes[at.min(end)..end].copy_from_slice(&value.to_le_bytes()[..end - at.min(end)]);
                 }
                 _ => {
                     if let Some(byte) = bytes.get_mut(at) {
-                        *byte = self.next() as u8;
+                        *byte = self.0.u8(..);
                     }
                 }
             }
@@ -90,7 +79,7 @@ impl Random {
         let end = start + digits(bytes, start);
         let numbers =
             ["0", "1", "-1", "3.5", "1e30", "65537", "4294967296", "1000000000", "18446744073709551615", "[]", "\"\""];
-        bytes.splice(start..end, numbers[self.below(numbers.len())].bytes());
+        bytes.splice(start..end, numbers[self.0.usize(..numbers.len())].bytes());
     }
 }
 
@@ -98,10 +87,10 @@ impl Random {
 fn feed(kind: &str, seeds: &[Vec<u8>], read: &mut dyn FnMut(usize, &[u8])) {
     let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     let (start, mut count) = (Instant::now(), 0u64);
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random(fastrand::Rng::with_seed(1));
     while start.elapsed() < Duration::from_secs(seconds) {
-        let state = random.0;
-        let seed = random.below(seeds.len());
+        let state = random.0.get_seed();
+        let seed = random.0.usize(..seeds.len());
         let bytes = random.damage(&seeds[seed]);
         let begin = Instant::now();
         let (outcome, peak) = counting::peak(|| catch_unwind(AssertUnwindSafe(|| read(seed, &bytes))));

@@ -2,6 +2,8 @@
 //!
 //! In a binary of its own, because it measures the memory of the process.
 
+mod peak_memory;
+
 use async_trait::async_trait;
 use imagen_web::cascade::plan_text;
 use imagen_web::gpu::{Backend, Device};
@@ -69,26 +71,8 @@ fn entries() -> Vec<Entry> {
     entries
 }
 
-/// Random bits (xorshift64).
-struct Bits(u64);
-
-impl Bits {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for eight in bytes.chunks_mut(8) {
-            eight.copy_from_slice(&self.next().to_le_bytes()[..eight.len()]);
-        }
-    }
-}
-
 /// Rows of random quants with scales that give the deviation, as ggml lays blocks out.
-fn rows(bits: &mut Bits, entry: &Entry, rows: usize) -> Vec<u8> {
+fn rows(bits: &mut fastrand::Rng, entry: &Entry, rows: usize) -> Vec<u8> {
     let columns = *entry.shape.last().unwrap();
     let mut bytes = vec![0; rows * entry.format.row_bytes(columns).unwrap()];
     let f16 = |value: f32| half::f16::from_f32(value).to_le_bytes();
@@ -133,7 +117,7 @@ fn generate(path: &Path) {
     let mut writer = GgufWriter::new("t5-xxl", metadata);
     entries.iter().for_each(|entry| writer.declare(&entry.name, &entry.shape, entry.format).unwrap());
     let mut body: GgufBody<BufWriter<File>> = writer.begin(BufWriter::new(File::create(path).unwrap())).unwrap();
-    let mut bits = Bits(0x9e37_79b9_7f4a_7c15);
+    let mut bits = fastrand::Rng::with_seed(1);
     for entry in &entries {
         let all = entry.shape[..entry.shape.len() - 1].iter().product::<usize>();
         for first in (0..all).step_by(1024) {
@@ -161,13 +145,6 @@ impl Source for Watched {
         self.1.set((most.max(length), all + length as u64));
         self.0.read(offset, length).await
     }
-}
-
-/// The most memory that the process has had, in bytes; none where the system does not tell.
-fn peak_resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
@@ -221,7 +198,7 @@ fn t5_xxl_runs_in_600_mb() {
     // A software adapter's memory is the process's own, so it is subtracted; a real GPU's is not, so there the bound is
     // the tighter one.
     let gpu = if device.info().software { device.peak_bytes() } else { 0 };
-    if let Some(resident) = peak_resident() {
+    if let Some(resident) = peak_memory::peak() {
         let beyond = resident.saturating_sub(gpu);
         println!("memory of the process beyond the GPU's: {} MB", beyond / 1_000_000);
         assert!(beyond <= 1 << 30, "{beyond} bytes");
@@ -241,7 +218,7 @@ fn t5_xxl_runs_in_600_mb() {
     let on_cpu = block_on(encoder.encode(&prompt)).unwrap().remove(0);
     let lowest = lowest_cosine(&on_gpu, &on_cpu);
     println!("the same on the CPU in {:.0?}, 1 - cosine {:.1e}", begun.elapsed(), 1.0 - lowest);
-    if let Some(resident) = peak_resident() {
+    if let Some(resident) = peak_memory::peak() {
         println!("memory of the process by then: {} MB", resident / 1_000_000);
         assert!(resident <= 3 << 30, "{resident} bytes");
     }

@@ -1,12 +1,13 @@
-/** Drives the page row by row, each in a page of its own, prints the table and checks the bars. */
+/** Drives the engines row by row, each in a page of its own, prints the table and checks the bars. */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { type Browser, expect, type Page, test } from "@playwright/test";
-import type { Asked, Outcome } from "./page/main.ts";
-import type { Trial, Way } from "./page/ort.ts";
-import { EQUAL, held, OUT, selected, shortfalls } from "./rows.ts";
+import type { Asked, Loaded, Measured, Outcome } from "./page/main.ts";
+import type { Way } from "./page/ort.ts";
+import { EQUAL, held, OUT, type Row, selected, shortfalls } from "./rows.ts";
 import * as table from "./table.ts";
 
 const wanted = process.env.BENCH ?? "";
@@ -14,7 +15,15 @@ const peers = (process.env.BENCH_PEERS ?? "burn,ort").split(",").filter(Boolean)
 const runs = Number(process.env.RUNS ?? 3);
 /** No row is begun later than this after the start. */
 const most = Number(process.env.BENCH_MINUTES ?? 50) * 60_000;
+/** Twice that for a row with a bar: without burn it says nothing. */
 const tuning = Number(process.env.BENCH_TUNING ?? 3) * 60_000;
+/** A first run that takes longer than this is a trial too: compiling is a small part of it. */
+const SLOW_MS = 20_000;
+/** No turn begins later than this after the first; the slowest rows have fewer turns than were asked for. */
+const TURNS_MS = 150_000;
+/** How long after the end of its time burn's page may take to say so. */
+const GRACE_MS = 30_000;
+const STUCK = { failed: "its page does not answer any more" };
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 async function open(browser: Browser): Promise<Page> {
@@ -41,48 +50,90 @@ async function facts(browser: Browser): Promise<Record<string, string>> {
   };
 }
 
-/** Onnxruntime-web's fastest way through a row, and what is to be said of it; each is tried in a page of its own. */
-async function choose(browser: Browser, name: string): Promise<{ way: Way | undefined; note: string }> {
-  const inPage = async <T>(act: (page: Page) => Promise<T>) => {
-    const page = await open(browser);
-    return act(page).finally(() => page.close());
-  };
-  const trials: Trial[] = [];
-  const failures: string[] = [];
-  const attempt = async (way: Way) => {
-    const tried = await inPage((page) =>
-      page.evaluate(([name, way]) => window.bench.trial(name, way), [name, way] as [string, Way]),
-    );
-    const named = `${way.graph}${way.capture ? ", captured" : ""}`;
-    if ("failed" in tried) failures.push(`${named} failed: ${tried.failed}`);
-    else if (!(tried.error <= EQUAL)) failures.push(`${named} is wrong: L2 ${tried.error.toExponential(1)}`);
-    else trials.push(tried);
-    trials.sort((a, b) => a.ms - b.ms);
-  };
-  for (const graph of await inPage((page) => page.evaluate((name) => window.bench.graphs(name), name))) {
-    await attempt({ graph, capture: false });
-  }
-  // Capture refuses a graph with nodes on the CPU.
-  const plain = trials.find((tried) => tried.placed === "");
-  if (plain) await attempt({ graph: plain.graph, capture: true });
-  const best = trials[0];
-  const said = best
-    ? [best.capture ? `${best.graph}, captured` : best.graph, best.placed].filter(Boolean).join(", ")
-    : "";
-  return { way: best, note: [said, ...failures].filter(Boolean).join("; ") };
+/** An engine that waits for its turn in a page of its own. */
+interface Waiting {
+  page: Page;
+  measured: Measured;
 }
 
-/** Measures a row with all engines; in a new page without one that is still busy when its time is over. */
-async function measure(browser: Browser, asked: Asked): Promise<Record<string, Outcome>> {
+/** Loads an engine into a page of its own, which is closed where that fails; nothing where it has no part in the row. */
+async function load(
+  browser: Browser,
+  asked: Asked,
+): Promise<(Loaded & { page: Page }) | { failed: string } | undefined> {
   const page = await open(browser);
-  const outcomes = await page.evaluate((asked) => window.bench.measure(asked), asked).finally(() => page.close());
-  const busy = Object.keys(outcomes).find((name) => {
-    const outcome = outcomes[name];
-    return outcome && "busy" in outcome && outcome.busy;
-  });
-  if (!busy) return outcomes;
-  const others = asked.engines.filter((name) => name !== busy);
-  return { ...(await measure(browser, { ...asked, engines: others })), ...outcomes };
+  const loading = page.evaluate((asked) => window.bench.load(asked), asked);
+  // A page that is caught in a loop does not see itself that its time is over.
+  const late = asked.engine === "burn" ? setTimeout(asked.tuning + GRACE_MS, STUCK) : new Promise<never>(() => {});
+  const loaded = await Promise.race([loading, late]);
+  if (loaded && "first" in loaded) return { ...loaded, page };
+  loading.catch(() => {});
+  await page.close();
+  return loaded;
+}
+
+/** Onnxruntime-web in its fastest way through a row, with what is to be said of the others. */
+async function fastest(browser: Browser, row: string): Promise<Waiting | { failed: string }> {
+  let best: { ms: number; way: Way; note: string; loaded: Loaded & { page: Page } } | undefined;
+  const failures: string[] = [];
+  const attempt = async (way: Way) => {
+    const named = `${way.graph}${way.capture ? ", captured" : ""}`;
+    const loaded = await load(browser, { row, engine: "ort", way });
+    if (!loaded || "failed" in loaded) {
+      failures.push(`${named} failed: ${loaded?.failed}`);
+      return;
+    }
+    const { page, first } = loaded;
+    const right = loaded.error <= EQUAL;
+    const ms = right && first < SLOW_MS ? await page.evaluate(() => window.bench.turn()) : first;
+    if (!right) failures.push(`${named} is wrong: L2 ${loaded.error.toExponential(1)}`);
+    else if (typeof ms !== "number") failures.push(`${named} failed: ${ms.failed}`);
+    else if (!best || ms < best.ms) {
+      await best?.loaded.page.close();
+      best = { ms, way, note: [named, loaded.note].filter(Boolean).join(", "), loaded };
+      return;
+    }
+    await page.close();
+  };
+  const page = await open(browser);
+  const graphs = await page.evaluate((row) => window.bench.graphs(row), row);
+  await page.close();
+  for (const graph of graphs) await attempt({ graph, capture: false });
+  // Capture refuses a graph with nodes on the CPU.
+  if (best && best.loaded.note === "") await attempt({ graph: best.way.graph, capture: true });
+  if (!best) return { failed: failures.join("; ") };
+  const { page: waiting, error } = best.loaded;
+  return { page: waiting, measured: { ms: [], error, note: [best.note, ...failures].join("; ") } };
+}
+
+/** Measures a row with all engines in turns. */
+async function measure(browser: Browser, { name }: Row): Promise<Record<string, Outcome>> {
+  const outcomes: Record<string, Outcome> = {};
+  const waiting: (Waiting & { engine: string })[] = [];
+  const add = (engine: string, loaded: Waiting | { failed: string }) => {
+    outcomes[engine] = "failed" in loaded ? loaded : loaded.measured;
+    if ("page" in loaded) waiting.push({ engine, ...loaded });
+  };
+  const alone = async (asked: Asked) => {
+    const loaded = await load(browser, asked);
+    if (!loaded) return;
+    if ("failed" in loaded) add(asked.engine, loaded);
+    else add(asked.engine, { page: loaded.page, measured: { ms: [], error: loaded.error, note: loaded.note } });
+  };
+  await alone({ row: name, engine: "ours" });
+  if (peers.includes("burn")) await alone({ row: name, engine: "burn", tuning: held(name) ? 2 * tuning : tuning });
+  if (peers.includes("ort")) add("ort", await fastest(browser, name));
+  const start = performance.now();
+  for (let run = 0; run < runs && performance.now() - start < TURNS_MS; run++) {
+    // Whoever is first in one run is last in the next.
+    for (const { engine, page, measured } of run % 2 === 0 ? waiting : [...waiting].reverse()) {
+      const ms = await page.evaluate(() => window.bench.turn());
+      if (typeof ms === "number") measured.ms.push(ms);
+      else outcomes[engine] = ms;
+    }
+  }
+  for (const { page } of waiting) await page.close();
+  return outcomes;
 }
 
 test("rows of the table", async ({ browser }) => {
@@ -103,10 +154,7 @@ test("rows of the table", async ({ browser }) => {
       left.push(row.name);
       continue;
     }
-    const { way, note } = peers.includes("ort") ? await choose(browser, row.name) : { way: undefined, note: "" };
-    const outcomes = await measure(browser, { row: row.name, engines: ["ours", ...peers], runs, tuning, way });
-    if (way && outcomes.ort && "note" in outcomes.ort) outcomes.ort.note = note;
-    else if (peers.includes("ort")) outcomes.ort ??= { failed: note, busy: false };
+    const outcomes = await measure(browser, row);
     results[row.name] = outcomes;
     short.push(...shortfalls(row, outcomes));
     say(table.row(row, outcomes));

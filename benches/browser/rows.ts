@@ -57,9 +57,12 @@ export function shortfalls({ name, group }: Row, outcomes: Record<string, Outcom
       const theirs = time(outcomes[peer]);
       return theirs === undefined ? [] : [{ peer, ratio: theirs / ours }];
     });
+  const missing = (HELD[name] ?? []).filter((peer) => peer in outcomes && !ratios.some((ratio) => ratio.peer === peer));
   const least = group === "ops" ? LEAST_OPERATION : LEAST_NETWORK;
   const held = group === "ops" ? ratios : ratios.filter(({ peer }) => HELD[name]?.includes(peer));
-  return held
-    .filter(({ ratio }) => ratio < least)
-    .map(({ peer, ratio }) => `${name}: ${ratio.toFixed(2)}× as fast as ${peer}, to be at least ${least}×`);
+  const slow = held.filter(({ ratio }) => ratio < least);
+  return [
+    ...slow.map(({ peer, ratio }) => `${name}: ${ratio.toFixed(2)}× as fast as ${peer}, to be at least ${least}×`),
+    ...missing.map((peer) => `${name}: ${peer} has no time`),
+  ];
 }

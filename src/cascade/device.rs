@@ -6,19 +6,19 @@ use super::checked::Checked;
 use super::dry;
 use super::files::ModelFiles;
 use super::loading::Loading;
-use super::manifest::{FileEntry, Manifest, StageManifest};
+use super::manifest::{FileEntry, Manifest, StageManifest, StageUNet};
 use super::networks::{Networks, PromptEncoder, StageShape, Wanted};
 use super::residency::Needs;
-use super::stage::{CpuStage, GpuStage, StageRunner};
+use super::stage::{
+    CpuNetwork, CpuStage, DiffusersNetwork, EfficientGpuStage, EfficientNetwork, GpuStage, StageRunner,
+};
+use crate::efficient_unet::names::stored_name;
 use crate::gpu::{self, Backend, DeviceOptions, plan::Profiler};
 use crate::text::{Embedding, TextEncoder, Tokenized};
 use crate::weights::{Adapter, load_module};
 use async_trait::async_trait;
 use burn::tensor::Device;
 use std::rc::Rc;
-
-/// `general.architecture` of a U-Net's file.
-const UNET_ARCHITECTURE: &str = "imagen-unet";
 
 /// Networks on one backend.
 pub(super) struct DeviceNetworks {
@@ -70,16 +70,35 @@ impl Networks for DeviceNetworks {
         loading: &Rc<Loading>,
     ) -> Result<Box<dyn StageRunner>, CascadeError> {
         let mut weights = self.checked.open(files, &stage.weights, loading).await?;
-        weights.require_architecture(UNET_ARCHITECTURE)?;
+        weights.require_architecture(stage.unet.file_architecture())?;
         self.adapters.merge(&stage.weights, &mut weights)?;
         let runner: Box<dyn StageRunner> = match &self.backend {
             Backend::Cpu => {
                 let device = Device::flex();
-                let empty = stage.unet.init(&device)?;
-                let unet = load_module(empty, &mut weights, &str::to_owned, &device).await?;
-                Box::new(CpuStage::new(unet, &stage.unet, stage.image_size, device))
+                let network: Box<dyn CpuNetwork> = match &stage.unet {
+                    StageUNet::Diffusers(config) => {
+                        let empty = config.init(&device)?;
+                        let unet = load_module(empty, &mut weights, &str::to_owned, &device).await?;
+                        Box::new(DiffusersNetwork::new(unet))
+                    }
+                    StageUNet::ImagenPytorch(unet) => {
+                        let empty = unet.config.init(&device)?;
+                        let unet = load_module(empty, &mut weights, &stored_name, &device).await?;
+                        Box::new(EfficientNetwork::new(unet))
+                    }
+                };
+                let learned_variance = stage.unet.output_channels() == 6;
+                Box::new(CpuStage::new(network, learned_variance, stage.image_size, device))
             }
-            Backend::Gpu(device) => Box::new(GpuStage::load(device, &mut weights, stage, shape, loading).await?),
+            Backend::Gpu(device) => match &stage.unet {
+                StageUNet::Diffusers(config) => {
+                    Box::new(GpuStage::load(device, &mut weights, stage, config, shape, loading).await?)
+                }
+                StageUNet::ImagenPytorch(unet) => {
+                    let config = &unet.config;
+                    Box::new(EfficientGpuStage::load(device, &mut weights, stage, config, shape, loading).await?)
+                }
+            },
         };
         self.checked.passed(&stage.weights);
         Ok(runner)

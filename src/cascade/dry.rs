@@ -26,7 +26,7 @@ pub fn plan_stage(
 ) -> Result<PlanDescription, CascadeError> {
     let shape = StageShape { rows: 1 + usize::from(guided), tokens };
     let builder = PlanBuilder::new(weights, limits);
-    Ok(stage::describe(&stage.unet, stage.schedule.prediction, stage.image_size, shape, builder)?)
+    Ok(stage::describe(stage, shape, builder)?)
 }
 
 /// The GPU program of a T5 encoder for `prompts` prompts of `tokens` tokens.
@@ -74,8 +74,7 @@ pub(super) async fn needs(
             Backend::Cpu => weights.tensors().iter().map(f32_bytes).sum(),
             Backend::Gpu(device) => {
                 let builder = PlanBuilder::for_device(&WeightIndex::from(&weights), device);
-                let (prediction, size) = (stage.schedule.prediction, stage.image_size);
-                stage::describe(&stage.unet, prediction, size, shape, builder)?.peak_bytes()
+                stage::describe(stage, shape, builder)?.peak_bytes()
             }
         });
     }

@@ -43,12 +43,17 @@ impl Cascade {
         stages: &[StageSettings],
         observer: &mut dyn Observer,
     ) -> Result<Text, CascadeError> {
+        if stages.iter().all(|stage| stage.text_channels.is_none()) {
+            self.settle(0, 0, stages, observer).await?;
+            return Ok(Text::none());
+        }
         let guided = stages.iter().any(StageSettings::guided);
+        let learnt = stages.iter().all(|stage| stage.learnt_null_text);
         let mut wanted = Vec::new();
         if request.embedding.is_none() {
             wanted.push(request.prompt.clone());
         }
-        if guided && request.negative_embedding.is_none() {
+        if guided && !learnt && request.negative_embedding.is_none() {
             wanted.push(request.negative_prompt.clone());
         }
         let given = request.embedding.as_ref().or(request.negative_embedding.as_ref());
@@ -58,6 +63,8 @@ impl Cascade {
         let missing = || CascadeError::request("prompt", "the text encoder gave no embedding");
         let positive = request.embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?;
         let negative = match guided {
+            // It only tells that there is a row: the network puts its own embedding in its place.
+            true if learnt => Some(positive.clone()),
             true => Some(request.negative_embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?),
             false => None,
         };

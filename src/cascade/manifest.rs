@@ -3,10 +3,10 @@
 //! The JSON schema is `docs/imagen.schema.json`. Unknown fields are ignored so that newer models open in older
 //! programs; a missing required field is an error that names it. Checks of the values are in `manifest_checks.rs`.
 
+pub use super::unet::StageUNet;
 use super::{CascadeError, manifest_checks};
-use crate::diffusion::{Sampler, ScheduleConfig, Thresholding};
+use crate::diffusion::{Sampler, ScheduleConfig, ScheduleKind, Thresholding};
 use crate::image::resample::Filter;
-use crate::unet::UNetConfig;
 use serde::{Deserialize, Serialize};
 
 /// The manifest's file name in a model's folder.
@@ -111,8 +111,8 @@ pub struct StageManifest {
     /// Width and height of its pictures, in pixels.
     pub image_size: u32,
     pub weights: FileEntry,
-    /// The diffusers `config.json` of the U-Net, plus `patch_size`.
-    pub unet: UNetConfig,
+    /// The options of its U-Net, by architecture.
+    pub unet: StageUNet,
     pub schedule: ScheduleConfig,
     pub target: Target,
     /// Null for a stage that starts from noise and text alone.
@@ -142,6 +142,9 @@ pub struct Conditioning {
     /// Lowest and highest level that the network was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aug_levels: Option<[u32; 2]>,
+    /// The kind of the augmentation's schedule, where it is not the stage's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aug_schedule: Option<ScheduleKind>,
 }
 
 /// Recommended settings of a stage; a request's own win over them.
@@ -151,6 +154,9 @@ pub struct StageDefaults {
     pub steps: u32,
     /// Classifier-free guidance scale; 1 is none.
     pub guidance: f32,
+    /// Guide along that part of the difference alone that is orthogonal to the conditional prediction.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub orthogonal_guidance: bool,
     pub thresholding: Thresholding,
 }
 

@@ -2,7 +2,6 @@
 
 use super::manifest::{FORMAT, FileEntry, Manifest, PIECE_BYTES, StageManifest, Target};
 use crate::diffusion::{Schedule, Thresholding};
-use crate::unet::architecture::Architecture;
 use std::collections::BTreeSet;
 
 /// More than any published U-Net or text encoder in f32; a size beyond it is a mistake.
@@ -72,12 +71,11 @@ fn check_stage(at: &str, stage: &StageManifest) -> Result<(), String> {
             "{at}.unet takes {channels} channels of pixels, expected {wanted}: is it another stage's?"
         ));
     }
-    let architecture = Architecture::new(&stage.unet).map_err(|error| format!("{at}.unet: {error}"))?;
+    let multiple = stage.unet.granularity().map_err(|error| format!("{at}.unet: {error}"))?;
     if !matches!(stage.unet.output_channels(), 3 | 6) {
         let channels = stage.unet.output_channels();
         return Err(format!("{at}.unet gives {channels} channels of pixels, expected 3, or 6 with a learned variance"));
     }
-    let multiple = stage.unet.patch_size * architecture.granularity();
     if !(stage.image_size as usize).is_multiple_of(multiple.max(1)) {
         return Err(format!("{at}.image_size is {}, its U-Net needs a multiple of {multiple}", stage.image_size));
     }
@@ -105,7 +103,7 @@ pub(super) fn thresholding(at: &str, value: Thresholding) -> Result<(), String> 
         Thresholding::Static { max } => within(&format!("{at}.max"), max, 0.01, 1000.0),
         Thresholding::Dynamic { quantile, max } => {
             within(&format!("{at}.quantile"), quantile, 0.0, 1.0)?;
-            within(&format!("{at}.max"), max, 1.0, 1000.0)
+            within(&format!("{at}.max"), max, 1.0, f32::MAX)
         }
     }
 }

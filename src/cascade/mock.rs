@@ -141,8 +141,7 @@ impl StageRunner for MockStage {
     async fn begin(&mut self, noise: &[f32], low: Option<LowResolution<'_>>) -> Result<(), CascadeError> {
         self.x = noise.to_vec();
         self.previous.clear();
-        self.low =
-            low.map(|low| low.picture.iter().map(|v| v + low.level as f32 / 1000.0).collect()).unwrap_or_default();
+        self.low = low.map(|low| low.picture.iter().map(|v| v + low.level / 1000.0).collect()).unwrap_or_default();
         Ok(())
     }
 

@@ -12,6 +12,8 @@ mod encoding;
 mod error;
 mod events;
 mod files;
+#[cfg(all(test, feature = "cli"))]
+mod imagen_pytorch_tests;
 mod loaded;
 mod loading;
 pub mod manifest;
@@ -37,6 +39,7 @@ mod sampling;
 mod settings;
 mod stage;
 mod text;
+mod unet;
 
 pub use dry::{plan_stage, plan_text};
 pub use error::CascadeError;

@@ -51,6 +51,11 @@ pub fn picture_settings(request: &Request, manifest: &Manifest, stage: usize) ->
         size: [size, size],
         model,
         version: concat!("imagen-web ", env!("CARGO_PKG_VERSION")).to_owned(),
-        request: serde_json::to_value(request).unwrap_or_default(),
+        request: as_json(request),
     })
+}
+
+/// By way of text, in which an f32 is the short number that it was written as: as a value it would become 0.8999999761581421.
+fn as_json(request: &Request) -> serde_json::Value {
+    serde_json::to_string(request).and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
 }

@@ -6,7 +6,7 @@
 use super::CascadeError;
 use super::manifest::Target;
 use super::noise::GivenNoise;
-use super::settings::StageSettings;
+use super::settings::{LowSettings, StageSettings};
 use crate::diffusion::{self, noise::Draw};
 use crate::image::Picture;
 use crate::image::resample::upsample;
@@ -25,7 +25,8 @@ pub(super) struct Lifted {
     pub upsampled: Vec<f32>,
     /// The same with the augmentation's noise: what the network sees. Empty where the level is 0.
     augmented: Vec<f32>,
-    pub level: u32,
+    /// The level as the network is told it.
+    pub level: f32,
 }
 
 impl Lifted {
@@ -37,7 +38,8 @@ impl Lifted {
         seed: u64,
         image: u32,
     ) -> Result<Option<Self>, CascadeError> {
-        let (Some((filter, level)), Some(low)) = (stage.low, low) else { return Ok(None) };
+        let (Some(settings), Some(low)) = (&stage.low, low) else { return Ok(None) };
+        let LowSettings { filter, level, ref schedule } = *settings;
         let (from, to) = (low.size as usize, stage.size as usize);
         let upsampled = upsample(&low.values, [COLOURS, from, from], filter, [to, to])?;
         let mut augmented = Vec::new();
@@ -45,9 +47,9 @@ impl Lifted {
             augmented.clone_from(&upsampled);
             let mut drawn = vec![0.0; upsampled.len()];
             noise.draw(seed, stage.index, Draw::Augmentation, image, &mut drawn);
-            diffusion::augment(&stage.schedule, level, &mut augmented, &drawn)?;
+            diffusion::augment(schedule, level, &mut augmented, &drawn)?;
         }
-        Ok(Some(Self { upsampled, augmented, level }))
+        Ok(Some(Self { upsampled, augmented, level: schedule.told(level) }))
     }
 
     /// What the network sees.

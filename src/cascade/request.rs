@@ -144,6 +144,11 @@ impl Request {
         if let Some(every) = self.preview_every {
             between("preview_every", every, 1, u32::MAX)?;
         }
+        let learnt = manifest.stages.iter().any(|stage| stage.unet.learnt_null_text());
+        if learnt && (!self.negative_prompt.trim().is_empty() || self.negative_embedding.is_some()) {
+            let reason = "this model's guidance steers away from what it learnt in place of a text; leave it out";
+            return Err(CascadeError::request("negative prompt", reason));
+        }
         for (&size, &steps) in &self.steps {
             let train_steps = stage_of("steps", manifest, size)?.schedule.train_steps;
             match steps {

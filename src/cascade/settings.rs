@@ -4,7 +4,7 @@ use super::CascadeError;
 use super::manifest::{Conditioning, Manifest, StageManifest, Target};
 use super::request::Request;
 use super::stage::Rules;
-use crate::diffusion::{Sampler, Schedule, Step, Steps};
+use crate::diffusion::{Sampler, Schedule, ScheduleConfig, Step, Steps};
 use crate::image::resample::Filter;
 
 /// Everything that one stage does in one run, apart from the text.
@@ -15,7 +15,6 @@ pub(super) struct StageSettings {
     pub name: String,
     pub size: u32,
     pub sampler: Sampler,
-    pub schedule: Schedule,
     /// The steps as they were asked for.
     pub asked: Steps,
     pub steps: Vec<Step>,
@@ -23,8 +22,18 @@ pub(super) struct StageSettings {
     pub target: Target,
     /// Values per token of the text that its network takes.
     pub text_channels: Option<usize>,
-    /// Filter and noise level of the conditioning picture.
-    pub low: Option<(Filter, u32)>,
+    /// Guidance steers away from what the network learnt in place of a text.
+    pub learnt_null_text: bool,
+    pub low: Option<LowSettings>,
+}
+
+/// How a stage sees the picture of the stage before.
+#[derive(Clone, Debug)]
+pub(super) struct LowSettings {
+    pub filter: Filter,
+    /// Noise level, a timestep of the schedule.
+    pub level: u32,
+    pub schedule: Schedule,
 }
 
 impl StageSettings {
@@ -60,11 +69,20 @@ fn resolve_stage(request: &Request, index: usize, stage: &StageManifest) -> Resu
         prediction: stage.schedule.prediction,
         thresholding: request.thresholding.get(&size).copied().unwrap_or(defaults.thresholding),
         guidance,
+        orthogonal: stage.defaults.orthogonal_guidance,
     };
-    let low = stage.conditioning.map(|Conditioning { upsample, aug_level, .. }| {
-        (upsample, request.aug_level.get(&size).copied().unwrap_or(aug_level))
-    });
+    let low = match stage.conditioning {
+        None => None,
+        Some(Conditioning { upsample: filter, aug_level, aug_schedule, .. }) => {
+            let level = request.aug_level.get(&size).copied().unwrap_or(aug_level);
+            let schedule = match aug_schedule {
+                Some(kind) => Schedule::new(&ScheduleConfig { kind, ..stage.schedule.clone() })?,
+                None => schedule,
+            };
+            Some(LowSettings { filter, level, schedule })
+        }
+    };
     let (name, text_channels) = (stage.name.clone(), stage.unet.text_channels());
-    let target = stage.target;
-    Ok(StageSettings { index, name, size, sampler, schedule, asked, steps, rules, target, text_channels, low })
+    let (target, learnt_null_text) = (stage.target, stage.unet.learnt_null_text());
+    Ok(StageSettings { index, name, size, sampler, asked, steps, rules, target, text_channels, learnt_null_text, low })
 }

@@ -12,6 +12,12 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// For networks that read none.
+    pub(super) fn none() -> Self {
+        let positive = Embedding { ids: Vec::new(), mask: Vec::new(), tokens: 0, d_model: 0, values: Vec::new() };
+        Self { positive, negative: None }
+    }
+
     /// An embedding may come from a file of another model: the networks would not survive it.
     pub(super) fn check(&self, stages: &[StageSettings]) -> Result<(), CascadeError> {
         for embedding in [Some(&self.positive), self.negative.as_ref()].into_iter().flatten() {

@@ -28,6 +28,8 @@ pub enum Command {
     Encode(Encode),
     /// Convert Hugging Face folders or a T5 in GGUF to a model of this program, at once or part by part.
     Convert(Convert),
+    /// Make a data set to train on.
+    Dataset(Dataset),
     /// Show what is in a model's folder, a GGUF file or a PNG made by this program.
     Inspect(Inspect),
     /// Train a stage on pictures with captions, from a model or anew.
@@ -157,9 +159,16 @@ pub struct Encode {
 #[derive(Debug, Args)]
 pub struct Convert {
     /// What to convert: a cascade's folder, the pipelines of DeepFloyd IF's stages one after the other, a text encoder (a
-    /// folder of transformers or .gguf), a U-Net of diffusers; several of them become one model.
+    /// folder of transformers or .gguf), a U-Net of diffusers, a checkpoint of imagen-pytorch (.pt); several of them become
+    /// one model.
     #[arg(value_name = "SRC", required = true)]
     pub sources: Vec<PathBuf>,
+    /// A JSON file with the arguments of imagen-pytorch's Imagen and its U-Nets, for a checkpoint that does not hold them.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The text encoder of a checkpoint of imagen-pytorch, as if it stood among the sources.
+    #[arg(long, value_name = "FOLDER_OR_GGUF")]
+    pub text_encoder: Option<PathBuf>,
     /// The folder to write. Parts of a model that are there already stay, but for those that are converted anew.
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
@@ -167,6 +176,56 @@ pub struct Convert {
     /// q4_k_m, which give Q6_K to what suffers most; of single networks q8_0,text_encoder=q4_k_m,unet=q5_k.
     #[arg(long, default_value = "f16", value_name = "FORMATS")]
     pub quantize: Quantization,
+}
+
+#[derive(Debug, Args)]
+pub struct Dataset {
+    #[command(subcommand)]
+    pub kind: DatasetKind,
+}
+
+/// Data sets that the program can make.
+#[derive(Debug, Subcommand)]
+pub enum DatasetKind {
+    /// Storybook scenes with captions, drawn by the program.
+    Storybook(Storybook),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:
+  imagen dataset storybook scenes --count 100000 --size 64
+  imagen dataset storybook scenes --count 10000 --size 256 --seed 1 --tar
+  imagen dataset storybook held-out --count 500 --held-out --contact-sheet held-out.png
+
+The scene is the same for a seed and an index, at every size and on every machine.")]
+pub struct Storybook {
+    /// The folder to write, which may be new: PNG files and metadata.jsonl.
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// How many pictures.
+    #[arg(long, value_name = "N")]
+    pub count: u64,
+    /// Pixels on each side, from 64 to 1024.
+    #[arg(long, default_value_t = 64, value_name = "S")]
+    pub size: u32,
+    /// Seed of all scenes.
+    #[arg(short, long, default_value_t = 0, value_name = "K")]
+    pub seed: u64,
+    /// Show in every scene a pair of kind and colour that the others never show, such as a purple cat.
+    #[arg(long)]
+    pub held_out: bool,
+    /// Write WebDataset shards (storybook-000000.tar) instead of single files.
+    #[arg(long)]
+    pub tar: bool,
+    /// Pictures per shard.
+    #[arg(long, default_value_t = 1000, value_name = "N", requires = "tar")]
+    pub shard_size: u64,
+    /// Also write the first 64 pictures as one, row by row in the order of the captions.
+    #[arg(long, value_name = "PNG")]
+    pub contact_sheet: Option<PathBuf>,
+    /// CPU threads [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 #[derive(Debug, Args)]

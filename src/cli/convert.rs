@@ -8,8 +8,11 @@ use serde_json::json;
 
 pub(super) fn run(options: &Convert, json: bool) -> Result<(), Failure> {
     let mut report = Report { json, bar: ProgressBar::hidden() };
-    convert::convert(&options.sources, &options.output, &options.quantize, &mut |progress| report.show(progress))
-        .map_err(Failure::new)?;
+    let sources: Vec<_> = options.sources.iter().chain(&options.text_encoder).collect();
+    convert::convert_with(&sources, options.config.as_deref(), &options.output, &options.quantize, &mut |progress| {
+        report.show(progress);
+    })
+    .map_err(Failure::new)?;
     report.bar.finish_and_clear();
     if json {
         println!("{}", json!({"event": "result", "path": options.output}));

@@ -148,8 +148,10 @@ impl Report {
         ));
         let (unet, schedule) = (&stage.unet, &stage.schedule);
         self.say(&format!(
-            "  U-Net: channels {:?}, patch {}, predicts {:?} on {:?}",
-            unet.block_out_channels, unet.patch_size, schedule.prediction, schedule.kind
+            "  U-Net: channels {:?}, predicts {:?} on {:?}",
+            unet.channels(),
+            schedule.prediction,
+            schedule.kind
         ));
         let Some(weights) = self.weights(files, &stage.weights) else { return };
         let guided = defaults.guidance != 1.0;

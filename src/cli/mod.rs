@@ -1,9 +1,10 @@
-//! The commands of `imagen`: thin shells around [`cascade`](crate::cascade) and [`convert`](crate::convert).
+//! The commands of `imagen`: thin shells around [`cascade`](crate::cascade), [`convert`](crate::convert) and
+//! [`dataset`](crate::dataset).
 
 mod args;
 mod batch;
 mod convert;
-
+mod dataset;
 mod encode;
 mod exit;
 mod generate;
@@ -31,6 +32,7 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Generate(command) => generate::run(&command, json),
         Command::Encode(command) => encode::run(&command, json),
         Command::Convert(command) => convert::run(&command, json),
+        Command::Dataset(command) => dataset::run(&command, json),
         Command::Inspect(command) => inspect::run(&command, json),
         #[cfg(feature = "train")]
         Command::Train(command) => train::run(&command, json),

@@ -32,18 +32,18 @@ pub(super) fn existing(out: &Path) -> Result<Option<Manifest>, ConvertError> {
     Ok(Some(Manifest::from_json(&output::read(&path, "it was there a moment ago")?)?))
 }
 
-/// Writes the manifest, and the model card of the first source that has one.
+/// Writes the manifest, and the model card of the first source that has one, into `folder`; `out` is where they go then.
 pub(super) fn write(
-    out: &Path,
+    (folder, out): (&Path, &Path),
     recipes: &[Recipe],
     converted: Converted,
     existing: Option<Manifest>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ConvertError> {
     let mut card = existing.as_ref().and_then(|manifest| manifest.card.clone());
-    for folder in recipes.iter().filter_map(|recipe| recipe.card.as_deref()) {
+    for source in recipes.iter().filter_map(|recipe| recipe.card.as_deref()) {
         if card.is_none() {
-            card = card::copy(folder, out)?;
+            card = card::copy(source, folder)?;
         }
     }
     let licenses = licenses(recipes);
@@ -83,7 +83,7 @@ pub(super) fn write(
     }
     manifest.stages.sort_by_key(|stage| stage.image_size);
     manifest.validate()?;
-    output::write(out, MANIFEST_FILE, manifest.to_json()?.as_bytes())?;
+    output::write(folder, MANIFEST_FILE, manifest.to_json()?.as_bytes())?;
     let now: BTreeSet<String> = manifest.files().map(|file| file.file.clone()).collect();
     for file in before.difference(&now) {
         progress(Progress::Note(&format!("{file} is no longer a part of the model")));

@@ -3,7 +3,7 @@
 //! In: a cascade's folder that holds any of `tokenizer/`, `text_encoder/` (transformers' `T5EncoderModel`), `unet/`,
 //! `super_res_1/`, `super_res_2/` (diffusers' `UNet2DConditionModel`), the folders of their schedulers, and `cascade.json`
 //! with what those configurations cannot say; pipelines of DeepFloyd IF, which are such folders, one per stage; or a lone
-//! text encoder (a folder, or GGUF) or U-Net. Weights are safetensors or pickles of `torch.save`. Out: `imagen.json`,
+//! text encoder (a folder, or GGUF) or U-Net; or a checkpoint of imagen-pytorch. Weights are safetensors or pickles of `torch.save`. Out: `imagen.json`,
 //! `tokenizer.json`, one GGUF file per network, and the model card.
 //!
 //! Tensors are converted one after the other, a piece at a time: memory does not grow with the model.
@@ -14,6 +14,7 @@ mod checkpoint;
 mod description;
 mod error;
 mod gguf;
+mod imagen_pytorch;
 mod network;
 mod output;
 mod quantization;
@@ -29,7 +30,7 @@ pub use error::ConvertError;
 #[cfg(feature = "train")]
 pub(crate) use network::write_tensors;
 #[cfg(feature = "train")]
-pub(crate) use output::write;
+pub(crate) use output::{Staging, write};
 pub use quantization::{Mixture, Quantization};
 #[cfg(feature = "train")]
 pub(crate) use stage::metadata as unet_metadata;
@@ -63,62 +64,78 @@ pub enum Progress<'a> {
 /// stay F32.
 ///
 /// # Errors
-/// [`ConvertError`] names the file, option or tensor. Files that were finished before the error stay; the one that was
-/// being written does not.
+/// [`ConvertError`] names the file, option or tensor; `out` is then as it was before.
 pub fn convert(
     sources: &[impl AsRef<Path>],
     out: &Path,
     quantize: &Quantization,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), ConvertError> {
+    convert_with(sources, None, out, quantize, progress)
+}
+
+/// [`convert`] with a JSON file of the arguments with which a checkpoint of imagen-pytorch was made: needed where the
+/// checkpoint does not hold them.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_with(
+    sources: &[impl AsRef<Path>],
+    config: Option<&Path>,
+    out: &Path,
+    quantize: &Quantization,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), ConvertError> {
     let mut recipes = Vec::new();
     for source in sources {
-        recipes.push(Recipe::read(source.as_ref())?);
+        recipes.push(Recipe::read(source.as_ref(), config)?);
     }
     check_stages(out, &recipes)?;
     check_networks(&recipes, quantize)?;
-    std::fs::create_dir_all(out).map_err(|error| ConvertError::write(out, &error))?;
-    if sources.iter().any(|source| out.canonicalize().ok() == source.as_ref().canonicalize().ok()) {
+    if out.exists() && sources.iter().any(|source| out.canonicalize().ok() == source.as_ref().canonicalize().ok()) {
         return Err(ConvertError::Folder { path: out.display().to_string(), reason: "it is the source too".into() });
     }
     let existing = assembly::existing(out)?;
     check_files(out, &recipes, existing.as_ref())?;
+    let staging = output::Staging::create(out)?;
+    let folder = staging.path();
     let mut converted = Converted::default();
     if let Some(tokenizer) = recipes.iter().find_map(|recipe| recipe.tokenizer.as_ref()) {
         converted.tokenizer = match tokenizer {
-            TokenizerSource::Folder(folder) => Some(text::tokenizer(folder, out, progress)?),
-            TokenizerSource::Gguf(file) => gguf::tokenizer(file, out, progress)?,
+            TokenizerSource::Folder(source) => Some(text::tokenizer(source, folder, progress)?),
+            TokenizerSource::Gguf(file) => gguf::tokenizer(file, folder, progress)?,
         };
     }
     if let Some(encoder) = recipes.iter().find_map(|recipe| recipe.text_encoder.as_ref()) {
         converted.text_encoder = Some(match encoder {
-            TextEncoderSource::Folder(folder) => text::encoder(folder, out, quantize.of(TEXT_ENCODER), progress)?,
+            TextEncoderSource::Folder(source) => text::encoder(source, folder, quantize.of(TEXT_ENCODER), progress)?,
             TextEncoderSource::Gguf(file) => {
                 if *quantize != Quantization::default() {
                     progress(Progress::Note("a text encoder in GGUF keeps the formats that it has"));
                 }
-                gguf::text_encoder(file, out, progress)?
+                gguf::text_encoder(file, folder, progress)?
             }
         });
     }
     for stage in recipes.iter_mut().flat_map(|recipe| std::mem::take(&mut recipe.stages)) {
-        let mixture = quantize.of(&stage.network);
-        if stage.assumed {
-            let network = &stage.network;
+        let network = stage.network();
+        let mixture = quantize.of(network);
+        if stage.assumed_scheduler() {
             progress(Progress::Note(&format!("{network} came without a scheduler; DeepFloyd IF's is taken")));
         }
-        converted.stages.push(stage.convert(out, mixture, progress)?);
+        converted.stages.push(stage.convert(folder, mixture, progress)?);
     }
-    assembly::write(out, &recipes, converted, existing, progress)
+    assembly::write((folder, out), &recipes, converted, existing, progress)?;
+    staging.publish()
 }
 
 /// No two stages may have the same size: they would be one stage of the cascade.
 fn check_stages(out: &Path, recipes: &[Recipe]) -> Result<(), ConvertError> {
     let mut sizes = BTreeSet::new();
-    match recipes.iter().flat_map(|recipe| &recipe.stages).find(|stage| !sizes.insert(stage.image_size)) {
+    match recipes.iter().flat_map(|recipe| &recipe.stages).find(|stage| !sizes.insert(stage.image_size())) {
         None => Ok(()),
         Some(stage) => {
-            let reason = format!("two of the sources hold a stage of {0}×{0} pixels", stage.image_size);
+            let reason = format!("two of the sources hold a stage of {0}×{0} pixels", stage.image_size());
             Err(ConvertError::Folder { path: out.display().to_string(), reason })
         }
     }
@@ -127,11 +144,11 @@ fn check_stages(out: &Path, recipes: &[Recipe]) -> Result<(), ConvertError> {
 /// No file may be written that another part of the cascade uses.
 fn check_files(out: &Path, recipes: &[Recipe], existing: Option<&Manifest>) -> Result<(), ConvertError> {
     let stages: Vec<_> = recipes.iter().flat_map(|recipe| &recipe.stages).collect();
-    let stays = |stage: &&StageManifest| stages.iter().all(|new| new.image_size != stage.image_size);
+    let stays = |stage: &&StageManifest| stages.iter().all(|new| new.image_size() != stage.image_size);
     let kept = existing.into_iter().flat_map(|manifest| &manifest.stages).filter(stays);
     let mut taken: BTreeSet<String> = kept.map(|stage| stage.weights.file.clone()).collect();
     taken.insert(format!("{TEXT_ENCODER}.gguf"));
-    match stages.iter().map(|stage| format!("{}.gguf", stage.network)).find(|file| !taken.insert(file.clone())) {
+    match stages.iter().map(|stage| format!("{}.gguf", stage.network())).find(|file| !taken.insert(file.clone())) {
         None => Ok(()),
         Some(file) => {
             let reason = format!("two parts of the model would be called {file}; convert one into another folder");
@@ -146,7 +163,7 @@ fn check_networks(recipes: &[Recipe], quantize: &Quantization) -> Result<(), Con
     if recipes.iter().any(|recipe| recipe.text_encoder.is_some()) {
         networks.push(TEXT_ENCODER);
     }
-    networks.extend(recipes.iter().flat_map(|recipe| &recipe.stages).map(|stage| stage.network.as_str()));
+    networks.extend(recipes.iter().flat_map(|recipe| &recipe.stages).map(|stage| stage.network()));
     match quantize.networks().find(|network| !networks.contains(network)) {
         None => Ok(()),
         Some(network) => Err(ConvertError::Quantize { network: network.to_owned(), networks: networks.join(", ") }),

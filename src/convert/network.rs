@@ -28,7 +28,9 @@ fn check(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), ConvertError> {
         let reason = "it is missing: config.json describes a network that has it";
         return Err(checkpoint.tensor_error(&plan.from, reason));
     };
-    if stored.shape == plan.tensor.shape {
+    // Some checkpoints have a vector as `[n, 1, 1]`.
+    let sides = |shape: &[usize]| shape.iter().copied().filter(|&side| side != 1).collect::<Vec<_>>();
+    if sides(&stored.shape) == sides(&plan.tensor.shape) {
         return Ok(());
     }
     let reason = format!("its shape is {:?}, config.json asks for {:?}", stored.shape, plan.tensor.shape);

@@ -1,19 +1,65 @@
-//! Files of the cascade directory. A file appears under its name only when it is complete.
+//! Files of the cascade directory. They appear there together, when all of them are complete.
 
 use super::ConvertError;
-use crate::cascade::manifest::{FileEntry, PIECE_BYTES};
+use crate::cascade::manifest::{FileEntry, MANIFEST_FILE, PIECE_BYTES};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
-/// A file that is being written and hashed; removed when it is dropped unfinished.
+/// A folder inside the cascade directory where its new files are written. It goes away with everything in it unless it is
+/// published: an error leaves the directory as it was.
+pub(crate) struct Staging {
+    folder: TempDir,
+    out: PathBuf,
+    /// The directory was made for this.
+    new: bool,
+}
+
+impl Staging {
+    /// Makes the directory `out` where there is none.
+    pub fn create(out: &Path) -> Result<Self, ConvertError> {
+        let failed = |error: io::Error| ConvertError::write(out, &error);
+        let new = !out.exists();
+        fs::create_dir_all(out).map_err(failed)?;
+        let folder = tempfile::Builder::new().prefix("converting-").tempdir_in(out).map_err(failed)?;
+        Ok(Self { folder, out: out.to_owned(), new })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Moves the files to their place, the manifest last.
+    pub fn publish(mut self) -> Result<(), ConvertError> {
+        self.new = false;
+        let failed = |error: io::Error| ConvertError::write(&self.out, &error);
+        let files = fs::read_dir(self.path()).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
+        let (manifest, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.file_name() == MANIFEST_FILE);
+        for file in others.into_iter().chain(manifest) {
+            let target = self.out.join(file.file_name());
+            fs::rename(file.path(), &target).map_err(|error| ConvertError::write(&target, &error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Best effort, as all clearing up: only empty folders can be removed this way.
+        let _ = fs::remove_dir_all(self.path());
+        if self.new {
+            let _ = fs::remove_dir(&self.out);
+        }
+    }
+}
+
+/// A file that is being written and hashed.
 pub(super) struct Output {
     name: String,
-    partial: PathBuf,
-    target: PathBuf,
-    /// `None` once it is finished.
-    file: Option<BufWriter<File>>,
+    path: PathBuf,
+    file: BufWriter<File>,
     sha: Sha256,
     /// Of the piece that is being written, and of those before it.
     piece: Sha256,
@@ -23,42 +69,31 @@ pub(super) struct Output {
 
 impl Output {
     pub fn create(folder: &Path, name: &str) -> Result<Self, ConvertError> {
-        let partial = folder.join(format!("{name}.partial"));
-        let file = File::create(&partial).map_err(|error| ConvertError::write(&partial, &error))?;
-        let (target, file) = (folder.join(name), Some(BufWriter::new(file)));
+        let path = folder.join(name);
+        let file = BufWriter::new(File::create(&path).map_err(|error| ConvertError::write(&path, &error))?);
         let (name, pieces) = (name.to_owned(), Vec::new());
-        Ok(Self { name, partial, target, file, sha: Sha256::new(), piece: Sha256::new(), pieces, size: 0 })
+        Ok(Self { name, path, file, sha: Sha256::new(), piece: Sha256::new(), pieces, size: 0 })
     }
 
-    /// Flushes the file to the disk and gives it its name.
+    /// Flushes the file to the disk.
     pub fn finish(mut self) -> Result<FileEntry, ConvertError> {
-        let flushed = match self.file.take() {
-            Some(file) => file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()),
-            None => Ok(()),
-        };
-        if let Err(error) = flushed.and_then(|()| fs::rename(&self.partial, &self.target)) {
-            // Best effort: the error that matters is the first one.
-            let _ = fs::remove_file(&self.partial);
-            return Err(ConvertError::write(&self.target, &error));
-        }
-        let sha256 = hex::encode(self.sha.finalize_reset());
+        let flushed = self.file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
+        flushed.map_err(|error| ConvertError::write(&self.path, &error))?;
+        let sha256 = hex::encode(self.sha.finalize());
         if !self.size.is_multiple_of(PIECE_BYTES) {
-            self.pieces.push(hex::encode(self.piece.finalize_reset()));
+            self.pieces.push(hex::encode(self.piece.finalize()));
         }
         // A single piece has the hash of the file.
-        let pieces = if self.pieces.len() > 1 { std::mem::take(&mut self.pieces) } else { Vec::new() };
-        Ok(FileEntry { file: std::mem::take(&mut self.name), size: self.size, sha256, pieces })
+        let pieces = if self.pieces.len() > 1 { self.pieces } else { Vec::new() };
+        Ok(FileEntry { file: self.name, size: self.size, sha256, pieces })
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(file) = &mut self.file else {
-            return Err(io::Error::other("the file is finished"));
-        };
         // To the end of the piece at most.
         let room = (PIECE_BYTES - self.size % PIECE_BYTES) as usize;
-        let written = file.write(&bytes[..bytes.len().min(room)])?;
+        let written = self.file.write(&bytes[..bytes.len().min(room)])?;
         self.sha.update(&bytes[..written]);
         self.piece.update(&bytes[..written]);
         self.size += written as u64;
@@ -69,16 +104,7 @@ impl Write for Output {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), Write::flush)
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if self.file.take().is_some() {
-            // Best effort: what is left over is named `.partial`.
-            let _ = fs::remove_file(&self.partial);
-        }
+        self.file.flush()
     }
 }
 

@@ -1,14 +1,18 @@
 //! What a source holds, before anything is converted: a cascade as `cascade.json` describes it, a pipeline of DeepFloyd IF,
-//! or a lone text encoder or U-Net.
+//! a checkpoint of imagen-pytorch, or a lone text encoder or U-Net.
 
 use super::description::Description;
-use super::stage::StageRecipe;
-use super::{ConvertError, output};
+use super::stage::{DiffusersStage, StageRecipe};
+use super::{ConvertError, imagen_pytorch, output};
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
 
 /// DeepFloyd IF strips and lower-cases every prompt, and pads it to 77 tokens.
 const IF_PROMPTS: Prompts = Prompts { max_length: 77, lowercase: true };
+/// imagen-pytorch cuts them after 256 tokens.
+const IMAGEN_PYTORCH_PROMPTS: Prompts = Prompts { max_length: 256, lowercase: false };
+/// What checkpoints of imagen-pytorch end in.
+const CHECKPOINTS: [&str; 3] = ["pt", "pth", "ckpt"];
 const TEXT_ENCODER: &str = "text_encoder";
 const TOKENIZER: &str = "tokenizer";
 const UNETS: [&str; 3] = ["unet", "super_res_1", "super_res_2"];
@@ -56,13 +60,16 @@ pub(super) enum TextEncoderSource {
 }
 
 impl Recipe {
-    /// Looks at a folder or a file.
-    pub fn read(source: &Path) -> Result<Self, ConvertError> {
+    /// Looks at a folder or a file. `config` holds the arguments of a checkpoint of imagen-pytorch that does not.
+    pub fn read(source: &Path, config: Option<&Path>) -> Result<Self, ConvertError> {
+        if source.is_file() && source.extension().is_some_and(|end| CHECKPOINTS.iter().any(|known| end == *known)) {
+            return Self::imagen_pytorch(source, config);
+        }
         if source.is_file() && source.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) {
             return Ok(Self::gguf(source));
         }
         if !source.is_dir() {
-            let hint = "name a folder in the layout of transformers and diffusers, or a text encoder's GGUF file";
+            let hint = "name a folder in the layout of transformers and diffusers, a text encoder's GGUF file, or a checkpoint (.pt)";
             return Err(ConvertError::missing(source, hint));
         }
         let path = source.join("cascade.json");
@@ -77,6 +84,13 @@ impl Recipe {
         let json: Value = serde_json::from_slice(&output::read(&config, "it was there a moment ago")?)
             .map_err(|error| ConvertError::malformed(&config, error))?;
         if json.get("_class_name").is_some() { Self::unet(source) } else { Ok(Self::text_encoder(source)) }
+    }
+
+    fn imagen_pytorch(source: &Path, config: Option<&Path>) -> Result<Self, ConvertError> {
+        let unets = imagen_pytorch::read(source, config)?;
+        let stages = unets.into_iter().map(|unet| StageRecipe::ImagenPytorch(Box::new(unet))).collect();
+        let name = source.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Ok(Self { name, stages, prompts: Some(IMAGEN_PYTORCH_PROMPTS), ..Self::default() })
     }
 
     fn gguf(source: &Path) -> Self {
@@ -100,8 +114,8 @@ impl Recipe {
 
     /// A folder of diffusers by itself: its scheduler lies beside it, as in a pipeline.
     fn unet(source: &Path) -> Result<Self, ConvertError> {
-        let stage = StageRecipe::usual(source, beside(source, "scheduler"), None)?;
-        Ok(Self { stages: vec![stage], prompts: Some(IF_PROMPTS), ..Self::default() })
+        let stage = DiffusersStage::usual(source, beside(source, "scheduler"), None)?;
+        Ok(Self { stages: vec![StageRecipe::Diffusers(Box::new(stage))], prompts: Some(IF_PROMPTS), ..Self::default() })
     }
 
     fn pipeline(source: &Path) -> Result<Self, ConvertError> {
@@ -114,7 +128,8 @@ impl Recipe {
             let own = source.join(format!("scheduler_{folder}"));
             let scheduler = if own.is_dir() { own } else { source.join("scheduler") };
             let noising = Some(source.join("image_noising_scheduler")).filter(|folder| folder.is_dir());
-            recipe.stages.push(StageRecipe::usual(&unet, Some(scheduler), noising)?);
+            let stage = DiffusersStage::usual(&unet, Some(scheduler), noising)?;
+            recipe.stages.push(StageRecipe::Diffusers(Box::new(stage)));
         }
         if recipe.tokenizer.is_none() && recipe.text_encoder.is_none() && recipe.stages.is_empty() {
             let reason = "it holds none of tokenizer/, text_encoder/, unet/, super_res_1/, super_res_2/".into();
@@ -141,7 +156,8 @@ impl Recipe {
                 return Err(ConvertError::malformed(path, reason));
             }
             if source.join(&stage.unet).is_dir() {
-                stages.push(StageRecipe::described(path, source, stage)?);
+                let stage = DiffusersStage::described(path, source, stage)?;
+                stages.push(StageRecipe::Diffusers(Box::new(stage)));
             }
         }
         Ok(Self {

@@ -4,7 +4,7 @@ use super::checkpoint::Checkpoint;
 use super::description::{Stage, Threshold, Upsample};
 use super::network::{self, Plan};
 use super::scheduler::{self, Scheduler};
-use super::{ConvertError, Mixture, Progress, output};
+use super::{ConvertError, Mixture, Progress, imagen_pytorch, output};
 use crate::cascade::manifest::{Conditioning, FileEntry, StageDefaults, StageManifest, Target};
 use crate::diffusion::Thresholding;
 use crate::image::resample::Filter;
@@ -15,7 +15,49 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A stage that is to be converted.
-pub(super) struct StageRecipe {
+pub(super) enum StageRecipe {
+    Diffusers(Box<DiffusersStage>),
+    ImagenPytorch(Box<imagen_pytorch::Unet>),
+}
+
+impl StageRecipe {
+    /// The name of its network, which is the stem of its file.
+    pub fn network(&self) -> &str {
+        match self {
+            Self::Diffusers(stage) => &stage.network,
+            Self::ImagenPytorch(unet) => &unet.network,
+        }
+    }
+
+    /// True where it came without a scheduler, in whose place DeepFloyd IF's is taken.
+    pub fn assumed_scheduler(&self) -> bool {
+        matches!(self, Self::Diffusers(stage) if stage.assumed)
+    }
+
+    /// Width and height of its pictures.
+    pub fn image_size(&self) -> u32 {
+        match self {
+            Self::Diffusers(stage) => stage.image_size,
+            Self::ImagenPytorch(unet) => unet.image_size,
+        }
+    }
+
+    /// Converts the U-Net and describes the stage.
+    pub fn convert(
+        self,
+        out: &Path,
+        mixture: Mixture,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<StageManifest, ConvertError> {
+        match self {
+            Self::Diffusers(stage) => stage.convert(out, mixture, progress),
+            Self::ImagenPytorch(unet) => unet.convert(out, mixture, progress),
+        }
+    }
+}
+
+/// A stage whose U-Net is diffusers'.
+pub(super) struct DiffusersStage {
     /// The folder of its U-Net.
     folder: PathBuf,
     unet: UNetConfig,
@@ -23,15 +65,13 @@ pub(super) struct StageRecipe {
     /// Its entry in `cascade.json`; without one it is a stage of DeepFloyd IF.
     description: Option<(PathBuf, Stage)>,
     name: String,
-    /// The name of its network, which is the stem of its file.
-    pub network: String,
+    network: String,
     /// It came without a scheduler.
-    pub assumed: bool,
-    /// Width and height of its pictures.
-    pub image_size: u32,
+    assumed: bool,
+    image_size: u32,
 }
 
-impl StageRecipe {
+impl DiffusersStage {
     /// A stage of a DeepFloyd IF pipeline: the base where its U-Net sees nothing but noise, else a super-resolution stage.
     /// `noising` is the scheduler of the conditioning augmentation.
     pub fn usual(folder: &Path, scheduler: Option<PathBuf>, noising: Option<PathBuf>) -> Result<Self, ConvertError> {
@@ -72,8 +112,7 @@ impl StageRecipe {
         })
     }
 
-    /// Converts the U-Net and describes the stage.
-    pub fn convert(
+    fn convert(
         self,
         out: &Path,
         mixture: Mixture,
@@ -173,6 +212,7 @@ fn described(
                 upsample: filter,
                 aug_level: augment.map_or(0, |augment| augment.level),
                 aug_levels: augment.and_then(|augment| augment.trained_levels),
+                aug_schedule: None,
             })
         }
     };
@@ -186,13 +226,14 @@ fn described(
         sampler: scheduler.sampler,
         steps: stage.steps.unwrap_or(50),
         guidance: stage.guidance.unwrap_or(1.0),
+        orthogonal_guidance: false,
         thresholding,
     };
     Ok(StageManifest {
         name: stage.name.clone(),
         image_size: stage.image_size,
         weights,
-        unet,
+        unet: unet.into(),
         schedule,
         target,
         conditioning,
@@ -201,18 +242,20 @@ fn described(
 }
 
 /// A stage of a DeepFloyd IF pipeline, with that pipeline's defaults.
-fn usual(recipe: StageRecipe, weights: FileEntry) -> StageManifest {
-    let StageRecipe { unet, scheduler, name, image_size, .. } = recipe;
+fn usual(recipe: DiffusersStage, weights: FileEntry) -> StageManifest {
+    let DiffusersStage { unet, scheduler, name, image_size, .. } = recipe;
     let super_resolution = unet.input_channels() > 3;
     let conditioning = super_resolution.then_some(Conditioning {
         upsample: Filter::BilinearAlignCorners,
         aug_level: 250,
         aug_levels: None,
+        aug_schedule: None,
     });
     let (steps, guidance) = if super_resolution { (50, 4.0) } else { (100, 7.0) };
     let Scheduler { schedule, thresholding, sampler } = scheduler;
-    let defaults = StageDefaults { sampler, steps, guidance, thresholding };
-    StageManifest { name, image_size, weights, unet, schedule, target: Target::Image, conditioning, defaults }
+    let defaults = StageDefaults { sampler, steps, guidance, orthogonal_guidance: false, thresholding };
+    let (unet, target) = (unet.into(), Target::Image);
+    StageManifest { name, image_size, weights, unet, schedule, target, conditioning, defaults }
 }
 
 fn filter(upsample: &Upsample) -> Option<Filter> {

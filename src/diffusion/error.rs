@@ -1,5 +1,6 @@
 //! What can go wrong before or during sampling.
 
+use super::{Sampler, Steps};
 use thiserror::Error;
 
 /// A request that no sampler can serve, or arrays that do not fit together.
@@ -26,6 +27,9 @@ pub enum DiffusionError {
          super27, super40 or super100"
     )]
     UnknownGrid { name: String },
+    /// A schedule in continuous time has ancestral sampling in equal steps alone.
+    #[error("a model in continuous time is sampled by ddpm in a number of equal steps, not by {sampler} with {steps}")]
+    Continuous { sampler: Sampler, steps: Steps },
     /// DDIM's share of fresh noise is out of range.
     #[error("eta {eta} is out of range: choose 0 to 1")]
     Eta { eta: f32 },

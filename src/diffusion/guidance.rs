@@ -14,6 +14,29 @@ pub fn guide(uncond: &[f32], cond: &[f32], scale: f32) -> Result<Vec<f32>, Diffu
     Ok(uncond.iter().zip(cond).map(|(&uncond, &cond)| uncond + scale * (cond - uncond)).collect())
 }
 
+/// Leaves of the guidance only what is orthogonal to the conditional prediction, which keeps strong guidance from
+/// oversaturating ("Eliminating Oversaturation and Artifacts of High Guidance Scales", 2410.02416): changes `uncond` so that
+/// [`guide`] goes along that part of cond − uncond. Both hold `images` pictures; sums are in f64.
+///
+/// # Errors
+/// [`DiffusionError::Length`] where both differ in length.
+pub fn remove_parallel(uncond: &mut [f32], cond: &[f32], images: usize) -> Result<(), DiffusionError> {
+    expect_length("the conditional prediction", uncond.len(), cond.len())?;
+    let length = (cond.len() / images.max(1)).max(1);
+    for (uncond, cond) in uncond.chunks_mut(length).zip(cond.chunks(length)) {
+        let (mut along, mut square) = (0.0, 0.0);
+        for (&u, &c) in uncond.iter().zip(cond) {
+            along += f64::from(c - u) * f64::from(c);
+            square += f64::from(c) * f64::from(c);
+        }
+        if square > 0.0 {
+            let share = (along / square) as f32;
+            uncond.iter_mut().zip(cond).for_each(|(u, &c)| *u += share * c);
+        }
+    }
+    Ok(())
+}
+
 /// Splits an output `[images, 2·c, h, w]` into the prediction and the variance, `[images, c, h, w]` each.
 ///
 /// # Errors
@@ -39,6 +62,15 @@ mod tests {
         assert_eq!(guide(&[0.0, 1.0], &[1.0, 0.0], 4.0), Ok(vec![4.0, -3.0]));
         assert_eq!(guide(&[0.5], &[2.0], 1.0), Ok(vec![2.0]));
         assert!(guide(&[0.5], &[2.0, 1.0], 1.0).is_err());
+    }
+
+    #[test]
+    fn what_is_parallel_is_removed() {
+        let (cond, mut uncond) = ([2.0, 0.0, 3.0, 4.0], [1.0, -1.0, 3.0, 4.0]);
+        remove_parallel(&mut uncond, &cond, 2).unwrap();
+        // cond − uncond was (1, 1) on (2, 0), and nothing in the second picture.
+        assert_eq!(guide(&uncond, &cond, 3.0), Ok(vec![2.0, 2.0, 3.0, 4.0]));
+        assert!(remove_parallel(&mut uncond, &cond[1..], 1).is_err());
     }
 
     #[test]

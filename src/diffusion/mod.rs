@@ -4,6 +4,7 @@
 //! The networks' outputs and the pixels are planar `[images, channels, height, width]`, flattened.
 
 mod augment;
+mod continuous;
 mod error;
 mod grid;
 mod guidance;
@@ -19,7 +20,7 @@ mod update;
 pub use augment::augment;
 pub use error::DiffusionError;
 pub use grid::Spacing;
-pub use guidance::{guide, split_variance};
+pub use guidance::{guide, remove_parallel, split_variance};
 pub use released_grid::ReleasedGrid;
 pub use samplers::Sampler;
 pub use schedule::{Schedule, ScheduleConfig, ScheduleKind, Variance};

@@ -9,7 +9,7 @@ use std::f64::consts::FRAC_PI_2;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DiffusionError, Prediction, Spacing};
+use super::{DiffusionError, Prediction, Spacing, continuous};
 
 /// The shape of the betas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,10 @@ pub enum ScheduleKind {
     /// ᾱ follows a squared cosine, betas at most 0.999. beta_start and beta_end are not used.
     #[serde(rename = "squaredcos_cap_v2")]
     SquaredCosCapV2,
+    /// imagen-pytorch's cosine in continuous time, of which the timesteps are equal parts. No betas.
+    CosineLogSnr,
+    /// imagen-pytorch's linear schedule in continuous time. No betas.
+    LinearLogSnr,
 }
 
 /// The variance of DDPM's reverse step.
@@ -101,8 +105,10 @@ impl Schedule {
                 return unusable(format!("{name} is {beta}, expected a value between 0 and 1"));
             }
         }
-        let betas = betas(config);
-        let alphas_cumprod = cumulative_product(&betas);
+        let alphas_cumprod = match config.kind {
+            ScheduleKind::CosineLogSnr | ScheduleKind::LinearLogSnr => continuous_alphas(config),
+            _ => cumulative_product(&betas(config)),
+        };
         // Samplers divide by ᾱ, by 1 − ᾱ and by differences of their logarithms.
         let levels = || std::iter::once(1.0).chain(alphas_cumprod.iter().copied()).chain([0.0]);
         if levels().zip(levels().skip(1)).any(|(before, after)| after >= before) {
@@ -119,6 +125,13 @@ impl Schedule {
     /// ᾱ of every training timestep, `[train_steps]`, falling from almost 1 to almost 0.
     pub fn alphas_cumprod(&self) -> &[f32] {
         &self.alphas_cumprod
+    }
+
+    /// What a network is told of noise at this timestep: the timestep, or in continuous time the logarithm of the
+    /// signal-to-noise ratio.
+    pub fn told(&self, timestep: u32) -> f32 {
+        let time = timestep as f32 / self.config.train_steps as f32;
+        continuous::log_snr(self.config.kind, time).unwrap_or(timestep as f32)
     }
 
     /// The timesteps of a run of `steps` steps, noisiest first.
@@ -150,11 +163,19 @@ fn betas(config: &ScheduleConfig) -> Vec<f32> {
             };
             (0..steps).map(|i| (1.0 - alpha_bar(i + 1) / alpha_bar(i)).min(0.999) as f32).collect()
         }
+        ScheduleKind::CosineLogSnr | ScheduleKind::LinearLogSnr => Vec::new(),
     }
 }
 
+/// ᾱ of the times that the timesteps stand for, from time 0 on.
+fn continuous_alphas(config: &ScheduleConfig) -> Vec<f32> {
+    let time = |i: usize| i as f32 / config.train_steps as f32;
+    let ratios = (0..config.train_steps).filter_map(|i| continuous::log_snr(config.kind, time(i)));
+    ratios.map(continuous::sigmoid).collect()
+}
+
 /// As torch.linspace in f32: from both ends towards the middle.
-fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
+pub(super) fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
     if count == 1 {
         return vec![start];
     }

@@ -205,7 +205,7 @@ fn check(config: &EfficientUNetConfig) -> Result<(), UNetError> {
         }
     }
     let convolutions = config.init_cross_embed_kernel_sizes.len();
-    within("init_cross_embed_kernel_sizes", convolutions, 1, init_dim.ilog2().max(1) as usize)?;
+    within("init_cross_embed_kernel_sizes", convolutions, 1, init_dim.ilog2() as usize + 1)?;
     if !(config.ff_mult.is_finite() && (0.01..=64.0).contains(&config.ff_mult)) {
         return Err(UNetError::invalid("ff_mult", format!("{} is no multiple", config.ff_mult)));
     }

@@ -3,7 +3,7 @@
 //!
 //! [`EfficientUNetConfig`] holds the package's options under its names; [`architecture`] spells them out level by level.
 //! The network has two parts: [`Conditioner`] reads text, time and noise level and works on a few tokens, [`EfficientUNet`]
-//! holds it and all that works on pixels.
+//! holds it and all that works on pixels. The latter's GPU program is [`plan`].
 
 pub mod architecture;
 pub mod attention;
@@ -13,6 +13,7 @@ pub mod feed_forward;
 mod model;
 pub mod names;
 pub mod perceiver;
+pub mod plan;
 pub mod resnet;
 mod sampling;
 pub mod time;

@@ -6,7 +6,7 @@ use super::architecture::{Architecture, Level, Transformer};
 use super::attention::TransformerBlock;
 use super::conditioner::{Conditioner, Conditions};
 use super::resnet::ResnetBlock;
-use super::sampling::{CrossEmbedLayer, Downsample, Parallel, PostDownsample, Upsample};
+use super::sampling::{CrossEmbedLayer, Downsample, PostDownsample, Upsample};
 use crate::unet::UNetError;
 use crate::unet::resnet::{convolution, convolve};
 use burn::module::Module;
@@ -67,10 +67,8 @@ impl EfficientUNetConfig {
             attn_block: level.attn_block.as_ref().map(attention),
             post_downsample: match (memory_efficient, i == last) {
                 (true, _) => None,
-                (false, false) => {
-                    Some(PostDownsample::Downsample(Downsample::new(level.dim_in, level.dim_out, device)))
-                }
-                (false, true) => Some(PostDownsample::Parallel(Parallel::new(level.dim_in, level.dim_out, device))),
+                (false, false) => Some(PostDownsample::downsample(level.dim_in, level.dim_out, device)),
+                (false, true) => Some(PostDownsample::parallel(level.dim_in, level.dim_out, device)),
             },
         };
         let up = |(i, level): (usize, &Level)| Up {

@@ -22,41 +22,31 @@ impl Downsample {
     }
 }
 
-/// What stands in a downsampling's place at the last level: the sum of two convolutions (`Parallel`).
+/// Behind a level of the way down: a downsampling, or at the last level the sum of two convolutions (`Parallel`).
 #[derive(Module, Debug)]
-pub struct Parallel {
+pub struct PostDownsample {
+    /// The downsampling's.
+    pub conv: Option<Conv2d>,
     pub convs: Vec<Conv2d>,
 }
 
-impl Parallel {
-    pub(super) fn new(dim: usize, dim_out: usize, device: &Device) -> Self {
-        Self { convs: [3, 1].map(|kernel| convolution(dim, dim_out, kernel, device)).into() }
-    }
-
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let mut sums = self.convs.iter().map(|conv| convolve(conv, x.clone()));
-        let first = sums.next();
-        first.map_or(x.clone(), |first| sums.fold(first, |sum, other| sum + other))
-    }
-}
-
-/// Behind a level of the way down.
-#[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a network holds a handful, and a module cannot be derived through a box"
-)]
-pub enum PostDownsample {
-    Downsample(Downsample),
-    Parallel(Parallel),
-}
-
 impl PostDownsample {
+    pub(super) fn downsample(dim: usize, dim_out: usize, device: &Device) -> Self {
+        Self { conv: Some(Downsample::new(dim, dim_out, device).conv), convs: Vec::new() }
+    }
+
+    pub(super) fn parallel(dim: usize, dim_out: usize, device: &Device) -> Self {
+        let convs = [3, 1].map(|kernel| convolution(dim, dim_out, kernel, device));
+        Self { conv: None, convs: convs.into() }
+    }
+
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        match self {
-            Self::Downsample(layer) => layer.forward(x),
-            Self::Parallel(layer) => layer.forward(x),
+        if let Some(conv) = &self.conv {
+            return convolve(conv, PixelUnshuffleConfig::new(2).init().forward(x));
         }
+        let mut parts = self.convs.iter().map(|conv| convolve(conv, x.clone()));
+        let first = parts.next();
+        first.map_or(x.clone(), |first| parts.fold(first, |sum, part| sum + part))
     }
 }
 

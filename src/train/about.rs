@@ -2,8 +2,9 @@
 
 use super::{Networks, TrainError};
 use crate::cascade::Manifest;
-use crate::cascade::manifest::{FileEntry, StageManifest};
+use crate::cascade::manifest::{FileEntry, StageManifest, StageUNet};
 use crate::text::{T5Config, T5Encoder};
+use crate::unet::UNetConfig;
 use crate::weights::{FileSource, WeightIndex, Weights, load_module};
 use burn::tensor::Device;
 use pollster::block_on;
@@ -18,6 +19,17 @@ pub struct About {
     pub stage: StageManifest,
     /// The text encoder, where it is trained too.
     pub text_encoder: Option<T5Config>,
+}
+
+/// The options of a stage's U-Net, which must be of diffusers' kind.
+pub(super) fn unet(stage: &StageManifest) -> Result<&UNetConfig, TrainError> {
+    match &stage.unet {
+        StageUNet::Diffusers(config) => Ok(config),
+        StageUNet::ImagenPytorch(_) => {
+            let reason = "only U-Nets in the way of diffusers can be trained, not those of imagen-pytorch".to_owned();
+            Err(TrainError::Stage { stage: stage.name.clone(), reason })
+        }
+    }
 }
 
 impl About {
@@ -45,14 +57,14 @@ impl About {
     /// The networks with random weights.
     pub(super) fn networks(&self, device: &Device) -> Result<Networks, TrainError> {
         let text_encoder = self.text_encoder.as_ref().map(|config| config.init(device));
-        Ok(Networks { unet: self.stage.unet.init(device)?, text_encoder })
+        Ok(Networks { unet: unet(&self.stage)?.init(device)?, text_encoder })
     }
 
     /// The networks with the model's weights.
     pub(super) fn load(&self, device: &Device) -> Result<Networks, TrainError> {
         let mut weights = self.open(&self.stage.weights)?;
         weights.require_architecture("imagen-unet")?;
-        let unet = block_on(load_module(self.stage.unet.init(device)?, &mut weights, &str::to_owned, device))?;
+        let unet = block_on(load_module(unet(&self.stage)?.init(device)?, &mut weights, &str::to_owned, device))?;
         let text_encoder = match &self.text_encoder {
             Some(_) => Some(self.encoder(&self.manifest()?, device)?),
             None => None,

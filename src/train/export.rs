@@ -1,6 +1,7 @@
 //! From a checkpoint to a cascade that every program opens: the averaged weights in GGUF, beside the other parts of the model that
 //! the run began from.
 
+use super::about::unet;
 use super::checkpoint::Checkpoint;
 use super::{About, Networks, TrainError, parameters};
 use crate::cascade::manifest::{FileEntry, MANIFEST_FILE, Manifest};
@@ -31,13 +32,14 @@ pub(super) fn write(networks: &Networks, about: &About, out: &Path, mixture: Mix
     let source = &about.model;
     let read = |path: &Path| fs::read(path).map_err(|error| TrainError::read(path, error));
     let mut manifest = Manifest::from_json(&read(&source.join(MANIFEST_FILE))?)?;
-    fs::create_dir_all(out).map_err(|error| TrainError::write(out, error))?;
-    if source.canonicalize().ok() == out.canonicalize().ok() {
+    if out.exists() && source.canonicalize().ok() == out.canonicalize().ok() {
         return Err(TrainError::setting(
             "output",
             "it is the model that the training began from; choose another folder",
         ));
     }
+    let staging = convert::Staging::create(out)?;
+    let folder = staging.path();
     let trained = |manifest: &Manifest, file: &str| {
         let stage = manifest.stages.iter().any(|s| s.image_size == about.stage.image_size && s.weights.file == file);
         let text = about.text_encoder.is_some() && manifest.text_encoder.as_ref().is_some_and(|e| e.file == file);
@@ -47,7 +49,7 @@ pub(super) fn write(networks: &Networks, about: &About, out: &Path, mixture: Mix
     for file in others.iter().map(|entry| &entry.file).chain(&manifest.card) {
         // A part that the model lacks, it lacks here too.
         if source.join(file).is_file() {
-            convert::write(out, file, &read(&source.join(file))?)?;
+            convert::write(folder, file, &read(&source.join(file))?)?;
         }
     }
     if let (Some(config), Some(encoder)) = (&about.text_encoder, &networks.text_encoder) {
@@ -56,7 +58,7 @@ pub(super) fn write(networks: &Networks, about: &About, out: &Path, mixture: Mix
         let metadata = convert::text_metadata(config, convert::CONTEXT);
         let tensors = stored_tensors(encoder);
         manifest.text_encoder =
-            Some(convert::write_tensors(&tensors, llama_cpp_name, metadata, (out, &file), mixture)?);
+            Some(convert::write_tensors(&tensors, llama_cpp_name, metadata, (folder, &file), mixture)?);
     }
     let stage = manifest.stages.iter_mut().find(|stage| stage.image_size == about.stage.image_size);
     let Some(stage) = stage else {
@@ -65,10 +67,11 @@ pub(super) fn write(networks: &Networks, about: &About, out: &Path, mixture: Mix
     };
     let file = stage.weights.file.clone();
     let tensors = stored_tensors(&networks.unet);
-    let metadata = convert::unet_metadata(&about.stage.unet).map_err(|error| TrainError::write(out, error))?;
+    let metadata = convert::unet_metadata(unet(&about.stage)?).map_err(|error| TrainError::write(out, error))?;
     *stage = about.stage.clone();
-    stage.weights = convert::write_tensors(&tensors, str::to_owned, metadata, (out, &file), mixture)?;
+    stage.weights = convert::write_tensors(&tensors, str::to_owned, metadata, (folder, &file), mixture)?;
     manifest.validate()?;
-    convert::write(out, MANIFEST_FILE, manifest.to_json()?.as_bytes())?;
+    convert::write(folder, MANIFEST_FILE, manifest.to_json()?.as_bytes())?;
+    staging.publish()?;
     Ok(manifest)
 }

@@ -269,7 +269,7 @@ fn task(options: &RunOptions, manifest: &Manifest) -> Result<StageTask, TrainErr
     let mut task = StageTask::new(&manifest.stages[at], before)?;
     (task.drop_caption, task.unaugmented) = (options.drop_caption, options.unaugmented);
     (task.flip, task.focus) = (options.flip, options.focus);
-    task.check_crops(&options.crops, &manifest.stages[at].unet)?;
+    task.check_crops(&options.crops, super::about::unet(&manifest.stages[at])?)?;
     Ok(task)
 }
 

@@ -39,9 +39,9 @@ pub(super) async fn choose(wanted: &str) -> Result<(Backend, DeviceInfo), JsValu
                 Ok((Backend::Gpu(device), DeviceInfo { kind: "gpu", name, software, reason: String::new() }))
             }
             (Err(error), "auto") => Ok(cpu(&format!("There is no GPU for this page: {error}."))),
-            (Err(error), _) => Err(error::other(error.to_string())),
+            (Err(error), _) => Err(error::device(error.to_string())),
         },
-        _ => Err(error::other(format!("device: must be auto, gpu, gpu-half or cpu, got {wanted}"))),
+        _ => Err(error::request(format!("device: must be auto, gpu, gpu-half or cpu, got {wanted}"))),
     }
 }
 

@@ -3,9 +3,11 @@
 use super::device::{self, DeviceInfo};
 use super::error;
 use super::files::JsFiles;
+use super::json;
 use super::model_card::ModelCard;
 use super::observer::JsObserver;
 use crate::cascade::{Cascade, Manifest, Request};
+use crate::image::png;
 use crate::weights::Adapter;
 use js_sys::Function;
 use std::cell::{Cell, RefCell};
@@ -19,7 +21,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(js_name = readManifest)]
 pub fn read_manifest(bytes: &[u8]) -> Result<JsValue, JsValue> {
     let manifest = Manifest::from_json(bytes).map_err(|error| error::to_js(&error, false))?;
-    Ok(serde_wasm_bindgen::to_value(&ModelCard::from(&manifest))?)
+    json::to_js(&ModelCard::from(&manifest))
 }
 
 /// A model that is ready to generate. Networks are loaded when they are first needed.
@@ -38,10 +40,10 @@ impl Engine {
     /// memory may be used; see [`Cascade::set_gpu_memory`] for what happens where it is left out.
     ///
     /// # Errors
-    /// `{ kind: "cancelled" | "files" | "other", message }`, as all methods throw.
+    /// `{ kind: "cancelled" | "request" | "files" | "device" | "other", message }`, as all methods throw.
     pub async fn open(files: JsFiles, device: String, gpu_memory: Option<f64>) -> Result<Engine, JsValue> {
         if let Some(bytes) = gpu_memory.filter(|bytes| !(bytes.is_finite() && *bytes >= 0.0)) {
-            return Err(error::other(format!("gpu_memory: must be a number of bytes, got {bytes}")));
+            return Err(error::request(format!("gpu_memory: must be a number of bytes, got {bytes}")));
         }
         let (backend, device) = device::choose(&device).await?;
         let mut cascade = Cascade::open(Box::new(files), backend).await.map_err(|error| error::to_js(&error, false))?;
@@ -52,22 +54,33 @@ impl Engine {
 
     /// What the networks run on: `{ kind, name, software, reason }`.
     pub fn device(&self) -> Result<JsValue, JsValue> {
-        Ok(serde_wasm_bindgen::to_value(&self.device)?)
+        json::to_js(&self.device)
     }
 
     /// What the page shows of the model: name, examples, files, stages.
     pub fn model(&self) -> Result<JsValue, JsValue> {
-        Ok(serde_wasm_bindgen::to_value(&ModelCard::from(&self.manifest))?)
+        json::to_js(&ModelCard::from(&self.manifest))
     }
 
-    /// Generates one picture. `request` is the JSON of a request; `on_event` is called with every event, pictures
-    /// included; `pause` returns a promise and is awaited between steps.
+    /// Generates one picture. `request` is the JSON of a request; `start_picture` is a PNG for one that starts at a later
+    /// stage; `on_event` is called with every event, pictures included; `pause` returns a promise and is awaited between
+    /// steps.
     ///
     /// # Errors
     /// For a request that cannot run, whatever stops the run, and a second call while one runs.
-    pub async fn generate(&self, request: String, on_event: Function, pause: Function) -> Result<(), JsValue> {
-        let request: Request =
-            serde_json::from_str(&request).map_err(|error| error::other(format!("not a request: {error}")))?;
+    pub async fn generate(
+        &self,
+        request: String,
+        start_picture: Option<Vec<u8>>,
+        on_event: Function,
+        pause: Function,
+    ) -> Result<(), JsValue> {
+        let mut request: Request =
+            serde_json::from_str(&request).map_err(|error| error::request(format!("not a request: {error}")))?;
+        if let Some(bytes) = start_picture {
+            let (picture, _) = png::read(&bytes).map_err(|error| error::request(format!("start picture: {error}")))?;
+            request.start_pictures = vec![picture];
+        }
         let Some(mut cascade) = self.cascade.take() else {
             return Err(error::other("a picture is being made; cancel it first"));
         };
@@ -91,7 +104,7 @@ impl Engine {
     /// For what is no adapter of this model, and while a picture is made.
     pub async fn adapt(&self, name: String, bytes: Vec<u8>, scale: f32) -> Result<(), JsValue> {
         let adapter =
-            Adapter::from_safetensors(&name, &bytes, scale).map_err(|error| error::other(error.to_string()))?;
+            Adapter::from_safetensors(&name, &bytes, scale).map_err(|error| error::request(error.to_string()))?;
         let Some(mut cascade) = self.cascade.take() else {
             return Err(error::other("a picture is being made; cancel it first"));
         };

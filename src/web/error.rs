@@ -12,8 +12,12 @@ use wasm_bindgen::JsValue;
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Cancelled,
+    /// A setting that cannot be.
+    Request,
     /// A file of the model is missing or damaged: what was downloaded is not to be kept.
     Files,
+    /// There is no GPU where one was asked for, its memory is too small, or it was lost for good.
+    Device,
     Other,
 }
 
@@ -30,6 +34,10 @@ pub(super) fn to_js(error: &CascadeError, cancelled: bool) -> JsValue {
         _ if cancelled => Kind::Cancelled,
         (CascadeError::Cancelled, _) | (_, Some(WeightsError::Cancelled)) => Kind::Cancelled,
         (CascadeError::Manifest { .. } | CascadeError::File { .. }, _) | (_, Some(_)) => Kind::Files,
+        (CascadeError::Request { .. } | CascadeError::Diffusion(_) | CascadeError::Image(_), _) => Kind::Request,
+        (CascadeError::DeviceLost { .. } | CascadeError::OutOfMemory { .. } | CascadeError::GpuMemory { .. }, _) => {
+            Kind::Device
+        }
         _ => Kind::Other,
     };
     value(kind, error.to_string())
@@ -43,6 +51,16 @@ fn weights(error: &CascadeError) -> Option<&WeightsError> {
         | CascadeError::Gpu(GpuError::Weights(error)) => Some(error),
         _ => None,
     }
+}
+
+/// Something is wrong with what was asked for.
+pub(super) fn request(message: impl Into<String>) -> JsValue {
+    value(Kind::Request, message.into())
+}
+
+/// The device that was asked for is not to be had.
+pub(super) fn device(message: impl Into<String>) -> JsValue {
+    value(Kind::Device, message.into())
 }
 
 /// Any other error.

@@ -8,13 +8,16 @@ mod device;
 mod engine;
 mod error;
 mod files;
+mod json;
 mod model_card;
 mod observer;
+mod picture_card;
 
 #[cfg(feature = "bench")]
 pub use bench::{Bench, BenchPlan};
 pub use engine::{Engine, read_manifest};
 pub use files::{JsFile, JsFiles, sha256, verify_file};
+pub use picture_card::read_settings;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

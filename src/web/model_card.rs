@@ -1,6 +1,7 @@
 //! What the page shows of the manifest.
 
 use crate::cascade::{Manifest, manifest::FileEntry};
+use crate::diffusion::{Sampler, Thresholding};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -39,6 +40,10 @@ struct StageCard<'a> {
     steps: u32,
     max_steps: usize,
     guidance: f32,
+    sampler: Sampler,
+    thresholding: Thresholding,
+    /// Whether it enlarges a picture, instead of beginning with noise.
+    enlarges: bool,
 }
 
 impl<'a> From<&'a Manifest> for ModelCard<'a> {
@@ -49,6 +54,9 @@ impl<'a> From<&'a Manifest> for ModelCard<'a> {
             steps: stage.defaults.steps,
             max_steps: stage.schedule.train_steps,
             guidance: stage.defaults.guidance,
+            sampler: stage.defaults.sampler,
+            thresholding: stage.defaults.thresholding,
+            enlarges: stage.conditioning.is_some(),
         });
         Self {
             name: &manifest.name,

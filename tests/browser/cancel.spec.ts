@@ -17,7 +17,7 @@ test("Cancel ends a running generation, and the next one works", async ({ page }
   await expect(studio.generate).toBeDisabled();
   await studio.cancel.click();
   await studio.expectState("idle", 10_000);
-  await expect(page.getByRole("status")).toHaveText("Cancelled.");
+  await expect(studio.status).toHaveText("Cancelled.");
   await expect(studio.alert).toBeEmpty();
 
   await page.getByRole("spinbutton", { name: "Steps for 64 × 64" }).fill("2");

@@ -43,6 +43,20 @@ test("a prompt that is far too long, in any script", async ({ page }) => {
   await expect(page.getByText("its end is ignored")).toBeVisible();
 });
 
+test("a store of models that has stopped is told to whoever waits for a file", async ({ page }) => {
+  const studio = new Studio(page);
+  const asked = page.waitForRequest("**/unet.gguf");
+  await page.route("**/unet.gguf", () => {});
+  await studio.open("cpu");
+  await studio.set({ steps: { 64: 1 }, stopAfter: 64 });
+  await generate(studio);
+  await asked;
+  const store = page.workers().find((worker) => worker.url().includes("store-worker"));
+  // As a trap in WASM does.
+  await store?.evaluate(() => void Promise.reject(new WebAssembly.RuntimeError("unreachable")));
+  await expect(studio.alert).toContainText("unreachable");
+});
+
 test("a missing model", async ({ page }) => {
   await page.route("**/imagen.json", (route) => route.fulfill({ status: 404 }));
   const studio = new Studio(page);

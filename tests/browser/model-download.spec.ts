@@ -84,6 +84,17 @@ test("a short break of the connection needs nobody", async ({ page }) => {
   await models.expectVerified(SMALL);
 });
 
+test("a connection that falls silent is given up and asked again @slow", async ({ page }) => {
+  await serve(SMALL);
+  server.stall = { file: "text_encoder.gguf", offset: PIECE + 512 * 1024, times: 1 };
+  const models = new ModelsPage(page);
+  await models.open();
+  await models.add(server.url);
+  await models.expectState("small", "whole", 60_000);
+  await models.expectVerified(SMALL);
+  expect(server.asked.filter(({ start }) => start === PIECE)).toHaveLength(2);
+});
+
 test("a flipped byte is found and only its piece fetched again", async ({ page }) => {
   await serve(SMALL);
   server.flip = { file: "text_encoder.gguf", offset: PIECE + 5, times: 1 };

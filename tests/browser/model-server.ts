@@ -32,6 +32,8 @@ export class ModelServer {
   flip: { file: string; offset: number; times: number } | undefined;
   /** Bytes per second and connection. */
   pace = Number.POSITIVE_INFINITY;
+  /** Sends nothing more of an answer behind this byte of `file`, the next `times` times. */
+  stall: { file: string; offset: number; times: number } | undefined;
   /** Called after so many more bytes of files, once. */
   #alarm: { bytes: number; ring: () => void } | undefined;
   #down = false;
@@ -115,12 +117,20 @@ export class ModelServer {
   async *#chunks(asked: Asked, bytes: Served): AsyncGenerator<Buffer> {
     const { file, start, end } = asked;
     for (let at = start; at < end; at += CHUNK) {
+      if (this.#stalls(file, at)) await new Promise(() => {});
       yield this.#damaged(file, at, bytes.read(at, Math.min(at + CHUNK, end)));
       const sent = Math.min(CHUNK, end - at);
       asked.sent += sent;
       if (isPart(file)) this.#count(sent);
       if (Number.isFinite(this.pace)) await setTimeout((CHUNK / this.pace) * 1000);
     }
+  }
+
+  #stalls(file: string, at: number): boolean {
+    const { stall } = this;
+    if (stall?.file !== file || stall.offset !== at || stall.times === 0) return false;
+    stall.times -= 1;
+    return true;
   }
 
   #damaged(file: string, at: number, chunk: Buffer): Buffer {

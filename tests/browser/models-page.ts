@@ -14,7 +14,17 @@ export class ModelsPage {
 
   async open(query = "?device=cpu"): Promise<void> {
     await this.page.goto(query);
-    await expect(this.page.locator("[data-state]")).toHaveAttribute("data-state", "idle", { timeout: 30_000 });
+    if (query.includes("model=")) await this.agree();
+    await expect(this.page.locator("#app")).toHaveAttribute("data-state", "idle", { timeout: 30_000 });
+  }
+
+  /** Agrees to the model of a link, where the page asks. */
+  async agree(): Promise<void> {
+    const yes = this.page.getByRole("button", { name: "Download and open it" });
+    await yes.or(this.page.locator("#app[data-state=idle], #app[data-state=error]")).first().waitFor();
+    if (!(await yes.isVisible())) return;
+    await yes.click();
+    await expect(yes).toBeHidden();
   }
 
   async add(address: string): Promise<void> {

@@ -13,6 +13,7 @@ export async function onDisk(work: (context: BrowserContext) => Promise<void>): 
   const context = await chromium.launchPersistentContext(profile, {
     ...(executablePath ? { executablePath } : {}),
     ...(baseURL ? { baseURL } : {}),
+    serviceWorkers: "block",
     // A script that a test has changed counts as one from the internet, which may not load from this machine.
     args: [...(args ?? []), "--disable-features=LocalNetworkAccessChecks"],
   });

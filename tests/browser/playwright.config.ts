@@ -18,6 +18,8 @@ export default defineConfig({
   use: {
     baseURL: `http://localhost:${PORT}${FOLDER}`,
     viewport: { width: 1280, height: 900 },
+    // What goes through a service worker is not to be intercepted; the tests about it allow it.
+    serviceWorkers: "block",
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: [

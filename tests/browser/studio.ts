@@ -1,7 +1,19 @@
-/** The page as a user and their assistive technology find it: by role and name. */
+/**
+ * The page as its tests use it. What assistive technology finds is tested apart: looking for a role takes the page itself tens
+ * of milliseconds, which would count as the page's own.
+ */
 
 import { readFile } from "node:fs/promises";
 import { expect, type Locator, type Page } from "@playwright/test";
+
+/** What the form may be set to; what is left out keeps the model's own value. */
+export interface Wanted {
+  prompt?: string;
+  seed?: number;
+  count?: number;
+  steps?: Record<number, number>;
+  stopAfter?: number;
+}
 
 export class Studio {
   readonly page: Page;
@@ -11,15 +23,25 @@ export class Studio {
   readonly generate: Locator;
   readonly cancel: Locator;
   readonly alert: Locator;
+  readonly status: Locator;
+  readonly gallery: Locator;
+  /** The small pictures of the gallery. */
+  readonly kept: Locator;
+  /** What an action has to tell, apart from the run. */
+  readonly told: Locator;
 
   constructor(page: Page) {
     this.page = page;
-    this.root = page.locator("[data-state]");
-    this.prompt = page.getByRole("textbox", { name: "Prompt", exact: true });
-    this.picture = page.getByRole("img");
-    this.generate = page.getByRole("button", { name: "Generate" });
-    this.cancel = page.getByRole("button", { name: "Cancel" });
-    this.alert = page.getByRole("alert");
+    this.root = page.locator("#app");
+    this.prompt = page.locator("#prompt");
+    this.picture = page.locator("#picture").getByRole("img");
+    this.generate = page.locator("#generate");
+    this.cancel = page.locator("#cancel");
+    this.alert = page.locator("#error");
+    this.status = page.locator("#status");
+    this.gallery = page.locator("#gallery");
+    this.kept = page.locator("#gallery").getByRole("listitem").getByRole("button");
+    this.told = page.locator("#told");
   }
 
   async open(device: "auto" | "gpu" | "gpu-half" | "cpu"): Promise<void> {
@@ -27,18 +49,31 @@ export class Studio {
     await this.expectState("idle");
   }
 
-  /** Opens the settings and sets them; what is not named keeps the model's own value. */
-  async set(wanted: { seed?: number; steps?: Record<number, number>; stopAfter?: number }): Promise<void> {
-    if (wanted.seed !== undefined) await this.page.getByRole("spinbutton", { name: "Seed" }).fill(String(wanted.seed));
-    await this.page.getByText("Settings", { exact: true }).click();
-    for (const [size, steps] of Object.entries(wanted.steps ?? {})) {
-      await this.page.getByRole("spinbutton", { name: `Steps for ${size} × ${size}` }).fill(String(steps));
+  button(name: string): Locator {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  async set({ prompt, seed, count, steps, stopAfter }: Wanted): Promise<void> {
+    if (prompt !== undefined) await this.prompt.fill(prompt);
+    if (seed !== undefined) await this.page.locator("#seed").fill(String(seed));
+    if (count !== undefined) {
+      await this.page.locator("#count").selectOption({ label: String(count) });
     }
-    if (wanted.stopAfter) {
-      await this.page
-        .getByRole("combobox", { name: "Stop after" })
-        .selectOption({ label: `${wanted.stopAfter} × ${wanted.stopAfter}` });
+    const drawer = this.page.locator("#settings");
+    if ((await drawer.getAttribute("open")) === null) await drawer.locator("summary").click();
+    for (const [size, value] of Object.entries(steps ?? {})) {
+      await this.page.locator(`fieldset[data-size="${size}"] input`).first().fill(String(value));
     }
+    if (stopAfter) {
+      await this.page.locator("#stop").selectOption({ label: `${stopAfter} × ${stopAfter}` });
+    }
+  }
+
+  /** Makes what was asked for, and waits for it. */
+  async draw(wanted: Wanted = {}, timeout = 60_000): Promise<void> {
+    await this.set(wanted);
+    await this.generate.click();
+    await this.expectState("done", timeout);
   }
 
   async expectState(state: string, timeout = 30_000): Promise<void> {
@@ -50,8 +85,8 @@ export class Studio {
   }
 
   /** What the canvas shows: its width, and its pixels as RGBA. */
-  async pixels(): Promise<{ size: number; rgba: Buffer }> {
-    const { size, rgba } = await this.picture.evaluate((element) => {
+  async pixels(picture = this.picture): Promise<{ size: number; rgba: Buffer }> {
+    const { size, rgba } = await picture.evaluate((element) => {
       const canvas = element as HTMLCanvasElement;
       const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
       return { size: canvas.width, rgba: btoa(Array.from(pixels, (byte) => String.fromCharCode(byte)).join("")) };

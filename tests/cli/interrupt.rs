@@ -7,7 +7,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Starts a command with `--json` and calls `act` once, with the process's id, at the first event of this kind.
-fn interrupt_at(program: &Program, arguments: &[&str], kind: &str, act: impl FnOnce(u32)) -> (i32, Vec<Value>, String) {
+pub fn interrupt_at(
+    program: &Program,
+    arguments: &[&str],
+    kind: &str,
+    act: impl FnOnce(u32),
+) -> (i32, Vec<Value>, String) {
     let mut command = program.command(arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut act, mut events) = (Some(act), Vec::new());

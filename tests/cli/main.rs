@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod convert;
+mod dataset;
 mod interrupt;
 mod models;
 mod program;

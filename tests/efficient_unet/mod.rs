@@ -46,14 +46,15 @@ impl Fixture {
     /// A file of its weights.
     pub fn weights(&self, format: BlockFormat) -> Weights {
         let wanted = wanted_tensors(&self.config.init(&Device::flex()).unwrap(), &stored_name);
-        let stored = |shape: &[usize]| match shape {
-            [.., columns] if shape.len() > 1 && columns.is_multiple_of(format.block_values()) => format,
-            [_] => BlockFormat::F32,
-            _ => BlockFormat::F16,
+        // As a conversion does it.
+        let stored = |name: &str, shape: &[usize]| match shape {
+            [_, columns] if name.ends_with(".weight") && columns.is_multiple_of(format.block_values()) => format,
+            [_, _] if name.ends_with(".weight") => BlockFormat::F16,
+            _ => BlockFormat::F32,
         };
         let mut writer = GgufWriter::new("synthetic", Metadata::default());
         for (name, tensor) in &wanted {
-            writer.declare(name, &tensor.stored, stored(&tensor.stored)).unwrap();
+            writer.declare(name, &tensor.stored, stored(name, &tensor.stored)).unwrap();
         }
         let mut body = writer.begin(Vec::new()).unwrap();
         for (name, tensor) in &wanted {

@@ -5,6 +5,7 @@
 
 pub mod deepfloyd;
 pub mod fixture;
+pub mod hashes;
 pub mod synthetic;
 
 /// ‖a − b‖ / ‖b‖

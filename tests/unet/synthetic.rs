@@ -1,28 +1,12 @@
-//! Weights and inputs that are integer hashes, as tests/reference/unet.py computes them.
+//! Weights that are integer hashes, as tests/reference/unet.py computes them.
+
+pub use super::hashes::uniform;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use imagen_web::unet::UNetConfig;
 use imagen_web::weights::{BlockFormat, GgufWriter, Metadata, Piece, WeightIndex, Weights};
 use std::collections::BTreeMap;
-
-fn fnv(text: &str) -> u32 {
-    text.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-/// Value i: murmur's finaliser of fnv(name) ^ i · golden ratio, as a number in [-1, 1), times scale plus offset.
-pub fn uniform(name: &str, count: usize, scale: f32, offset: f32) -> Vec<f32> {
-    let seed = fnv(name);
-    let value = |i: usize| {
-        let mut x = seed ^ (i as u32).wrapping_mul(0x9E37_79B9);
-        x = (x ^ (x >> 16)).wrapping_mul(0x85EB_CA6B);
-        x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
-        x ^= x >> 16;
-        let unit = (x >> 8) as f32 * 2f32.powi(-23) - 1.0;
-        unit * scale + offset
-    };
-    (0..count).map(value).collect()
-}
 
 /// Names and stored shapes of a U-Net's tensors. Computes no values.
 pub fn tensors(config: &UNetConfig) -> Vec<(String, Vec<usize>)> {

@@ -43,23 +43,7 @@ export class EngineClient {
     this.#restart();
   }
 
-  /** Opens the model again with other options; false where none is open yet, which then is opened with them. */
-  configure(change: Partial<EngineOptions>): boolean {
-    this.#options = { ...this.#options, ...change };
-    if (!this.#worker) return false;
-    this.open(this.#model);
-    return true;
-  }
-
   generate(request: GenerateRequest): void {
-    if (!this.#worker) {
-      this.#receive({
-        kind: "failed",
-        message: "No model is open yet: wait for its download, or open another one.",
-        fatal: false,
-      });
-      return;
-    }
     if (this.#broken) this.#restart();
     this.#post({ kind: "generate", request });
   }
@@ -68,6 +52,13 @@ export class EngineClient {
     if (this.#deadline) return;
     this.#post({ kind: "cancel" });
     this.#deadline = window.setTimeout(() => this.#replace(), PATIENCE_MS);
+  }
+
+  /** Ends the worker, and with it all that it holds, until a model is opened again. */
+  close(): void {
+    this.#settled();
+    this.#worker?.terminate();
+    this.#worker = undefined;
   }
 
   #restart(): void {
@@ -87,12 +78,12 @@ export class EngineClient {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#handle(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#handle({ kind: "failed", message: workerFailure(event.message), fatal: true });
+      this.#handle({ kind: "failed", reason: "other", message: workerFailure(event.message), fatal: true });
     };
     const files = this.#connect(this.#model);
     this.#opening = this.#wasm.then(
       (wasm) => worker.postMessage({ kind: "open", wasm, files, options: this.#options } satisfies ToWorker, [files]),
-      (error: Error) => this.#handle({ kind: "failed", message: error.message, fatal: true }),
+      (error: Error) => this.#handle({ kind: "failed", reason: "other", message: error.message, fatal: true }),
     );
     return worker;
   }

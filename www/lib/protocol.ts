@@ -6,6 +6,7 @@
  * callbacks, checked by the compiler on both sides, and costs no code in the bundle.
  */
 
+import type { GenerateOptions } from "./api.ts";
 import type { FileEntry } from "./models/pieces.ts";
 
 export type DeviceChoice = "auto" | "gpu" | "gpu-half" | "cpu";
@@ -18,12 +19,28 @@ export interface DeviceInfo {
   reason: string;
 }
 
+/** `ddim:0.5` is DDIM with that share of fresh noise. */
+export type Sampler = "ddpm" | "ddim" | `ddim:${number}` | "dpm++2m";
+
+/** How the picture is kept in range between two steps. */
+export type Thresholding =
+  | { kind: "none" }
+  | { kind: "static"; max: number }
+  | { kind: "dynamic"; quantile: number; max: number };
+
+/** A stage and its own settings, which a request may override. */
 export interface StageCard {
   name: string;
+  /** Width and height of its pictures. */
   imageSize: number;
   steps: number;
   maxSteps: number;
+  /** 1 is none. */
   guidance: number;
+  sampler: Sampler;
+  thresholding: Thresholding;
+  /** Whether it enlarges a picture, instead of beginning with noise. */
+  enlarges: boolean;
 }
 
 /** What the page needs of the manifest. */
@@ -38,20 +55,8 @@ export interface ModelCard {
   stages: StageCard[];
 }
 
-export interface StageSettings {
-  steps: number;
-  guidance: number;
-}
-
-export interface GenerateRequest {
-  prompt: string;
-  negativePrompt: string;
-  seed: number;
-  /** One for each stage that is to run, in order. */
-  stages: StageSettings[];
-  /** Time the GPU's kernels too. */
-  profile: boolean;
-}
+/** A run, as `GenerateOptions` describes it. */
+export type GenerateRequest = Omit<GenerateOptions, "signal">;
 
 /** The steps of a generation that the page shows. `stage` counts from 0. */
 export type Progress =
@@ -86,10 +91,12 @@ export type ToWorker =
 export type FromWorker =
   | { kind: "opened"; model: ModelCard; device: DeviceInfo }
   | { kind: "progress"; progress: Progress }
-  | { kind: "picture"; size: number; bitmap: ImageBitmap; finished: boolean }
-  /** A finished stage's PNG with its settings in it. */
-  | { kind: "png"; size: number; png: Blob }
+  /** A preview; with a PNG, which has the settings in it, a finished stage's picture. */
+  | { kind: "picture"; size: number; bitmap: ImageBitmap; png?: Blob }
   | { kind: "done" }
   | { kind: "cancelled" }
   /** `fatal`: this worker is of no more use. */
-  | { kind: "failed"; message: string; fatal: boolean };
+  | { kind: "failed"; reason: FailureReason; message: string; fatal: boolean };
+
+/** What was at fault: the request, the model's files, the device, or something else. */
+export type FailureReason = "request" | "files" | "device" | "other";

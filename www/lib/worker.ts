@@ -6,29 +6,32 @@
  */
 
 import init, { Engine } from "../pkg/imagen_web.js";
+import type { StageOptions } from "./api.ts";
 import { StoredFiles } from "./models/stored-files.ts";
 import type {
   DeviceInfo,
   EngineOptions,
+  FailureReason,
   FromWorker,
   GenerateRequest,
   ModelCard,
   Progress,
   ToWorker,
 } from "./protocol.ts";
+import { startPicture } from "./start-picture.ts";
 
 /** What Rust hands over with an event. */
 type RustEvent = Progress & {
   picture?: { size: number; rgba: Uint8ClampedArray<ArrayBuffer>; png?: Uint8Array<ArrayBuffer> };
 };
 
-/** What Rust throws: `files` when a file of the model is at fault, `fatal` when the module cannot go on. */
+/** What Rust throws, and `fatal` when the module cannot go on. */
 interface RustError {
-  kind: "cancelled" | "files" | "other" | "fatal";
+  kind: "cancelled" | FailureReason | "fatal";
   message: string;
 }
 
-/** Previews per stage: enough to watch, few enough to cost nothing. */
+/** Previews of the longest stage: enough to watch, few enough to cost nothing. */
 const PREVIEWS = 8;
 
 let files: StoredFiles;
@@ -70,38 +73,77 @@ function onEvent({ picture, ...progress }: RustEvent): void {
   send({ kind: "progress", progress });
   if (!picture) return;
   const { size, rgba, png } = picture;
-  if (png) send({ kind: "png", size, png: new Blob([png], { type: "image/png" }) });
-  // Bitmaps are made in the order in which they are asked for.
-  shown = shown.then(async () => {
-    const bitmap = await createImageBitmap(new ImageData(rgba, size, size));
-    send({ kind: "picture", size, bitmap, finished: png !== undefined }, [bitmap]);
-  });
+  const file = png && { png: new Blob([png], { type: "image/png" }) };
+  const bitmap = bitmapOf(new ImageData(rgba, size, size));
+  send({ kind: "picture", size, bitmap, ...file }, [bitmap]);
 }
 
-let shown = Promise.resolve();
+/** At once, unlike `createImageBitmap`: what is told of a run stays in order, and is told before the next long step. */
+function bitmapOf(pixels: ImageData): ImageBitmap {
+  const canvas = new OffscreenCanvas(pixels.width, pixels.height);
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas.transferToImageBitmap();
+}
 
 async function generate(running: Engine, request: GenerateRequest): Promise<void> {
   files.prefetch();
-  const sizes = model.stages.slice(0, request.stages.length).map((stage) => stage.imageSize);
-  const perStage = (pick: (settings: GenerateRequest["stages"][number]) => number) =>
-    Object.fromEntries(sizes.map((size, i) => [size, pick(request.stages[i] ?? { steps: 1, guidance: 1 })]));
-  const most = Math.max(...request.stages.map((stage) => stage.steps));
+  const { startAt, stopAt, picture, stages = {}, previews = PREVIEWS } = request;
+  const first = startAt === undefined ? 1 : stageOf(startAt);
+  const last = stopAt === undefined ? model.stages.length : stageOf(stopAt);
+  const start = picture && (await startPicture(picture, sizeBefore(first)).catch(refuse));
+  if (start?.notice) send({ kind: "progress", progress: { event: "notice", message: start.notice } });
+  const ran = model.stages.slice(first - 1, last);
+  const most = Math.max(...ran.map(({ imageSize, steps }) => countOf(stages[imageSize]?.steps) ?? steps));
   await running.generate(
     JSON.stringify({
       prompt: request.prompt,
-      negative_prompt: request.negativePrompt,
-      seed: request.seed,
-      steps: perStage((stage) => stage.steps),
-      guidance: perStage((stage) => stage.guidance),
-      stop_at_stage: sizes.length,
-      preview_every: Math.max(1, Math.ceil(most / PREVIEWS)),
+      negative_prompt: request.negativePrompt ?? "",
+      seed: request.seed ?? 0,
+      steps: perStage(stages, (stage) => stage.steps),
+      guidance: perStage(stages, (stage) => stage.guidance),
+      sampler: perStage(stages, (stage) => stage.sampler),
+      thresholding: perStage(stages, (stage) => stage.thresholding),
+      start_at_stage: first,
+      stop_at_stage: last,
+      preview_every: previews > 0 ? Math.max(1, Math.ceil(most / previews)) : undefined,
       adapters: merged,
-      profile: request.profile,
+      profile: request.profile ?? false,
     }),
+    start?.png,
     onEvent,
     pause,
   );
-  await shown;
+}
+
+/** The number of the stage with pictures of this size, counted from 1. */
+function stageOf(size: number): number {
+  const index = model.stages.findIndex(({ imageSize }) => imageSize === size);
+  if (index >= 0) return index + 1;
+  const sizes = model.stages.map(({ imageSize }) => imageSize).join(", ");
+  return refuse(`no stage has the size ${size}; this model has ${sizes}`);
+}
+
+/** The size of the picture that a stage enlarges. */
+function sizeBefore(stage: number): number {
+  return model.stages[stage - 2]?.imageSize ?? refuse("the first stage starts from noise: leave the picture out");
+}
+
+/** One setting of the stages that have it, by size. */
+function perStage<T>(stages: Record<number, StageOptions>, pick: (stage: StageOptions) => T): Record<string, T> {
+  const picked = Object.entries(stages).map(([size, stage]) => [size, pick(stage)] as const);
+  return Object.fromEntries(picked.filter(([, value]) => value !== undefined));
+}
+
+/** Steps of a number or of a named grid, which ends with it. */
+function countOf(steps: number | string | undefined): number | undefined {
+  const digits = String(steps ?? "").match(/\d+$/);
+  return digits ? Number(digits[0]) : undefined;
+}
+
+/** A request that cannot run. */
+function refuse(reason: unknown): never {
+  const message = reason instanceof Error ? reason.message : String(reason);
+  throw { kind: "request", message } satisfies RustError;
 }
 
 function report(error: unknown): void {
@@ -111,7 +153,8 @@ function report(error: unknown): void {
     return;
   }
   if (kind === "files") files.recheck();
-  send({ kind: "failed", message, fatal: kind === "fatal" });
+  const fatal = kind === "fatal";
+  send({ kind: "failed", reason: fatal ? "other" : kind, message, fatal });
 }
 
 /** For what fails before there is an engine: an adapter's file says nothing of the model's, so it does not come here. */
@@ -129,7 +172,12 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   switch (data.kind) {
     case "open":
       engine = open(data.wasm, data.files, data.options);
-      engine.catch((error: unknown) => report({ ...understood(error), kind: "fatal" }));
+      // Without an engine this worker is of no use, whoever was at fault.
+      engine.catch((error: unknown) => {
+        const { kind, message } = understood(error);
+        const reason = kind === "fatal" || kind === "cancelled" ? "other" : kind;
+        send({ kind: "failed", reason, message, fatal: true });
+      });
       break;
     case "generate":
       active = true;

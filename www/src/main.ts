@@ -1,294 +1,220 @@
-/** The page: reads the form, sends requests to the worker, and shows what comes back. */
+/** The page: puts its parts together, and listens to keys, drops and links. */
 
-import { EngineClient } from "../lib/engine-client.ts";
-import type {
-  DeviceChoice,
-  DeviceInfo,
-  EngineOptions,
-  FromWorker,
-  GenerateRequest,
-  ModelCard,
-  Progress,
-} from "../lib/protocol.ts";
-import { duration, megabytes } from "../lib/rate.ts";
-import { compile } from "../lib/wasm.ts";
-import { ModelsSection } from "./models-section.ts";
-import { PictureView } from "./picture.ts";
-import { ProgressList } from "./progress-list.ts";
-import { StageSettingsForm } from "./stage-settings.ts";
+import { render } from "lit-html";
+import type { DeviceChoice } from "../lib/protocol.ts";
+import { Actions } from "./actions.ts";
+import type { Composer } from "./composer-view.ts";
+import { Gallery } from "./gallery/gallery.ts";
+import { startLanguage, t } from "./i18n/index.ts";
+import { Models } from "./models/models.ts";
+import { startOffline } from "./offline.ts";
+import { OpenedModel } from "./opened-model.ts";
+import { type Parts, page } from "./page.ts";
+import { Redraw } from "./redraw.ts";
+import { Form, type PartialSettings, type Settings } from "./settings.ts";
+import { readLink } from "./share-link.ts";
+import { Studio } from "./studio.ts";
+import { startTheme } from "./theme.ts";
+import { plannedStages, Timing } from "./timing.ts";
 
-type State = "idle" | "loading" | "encoding" | "sampling" | "done" | "error";
+const app = document.getElementById("app");
+if (!app) throw new Error("index.html has no #app");
+const query = new URLSearchParams(location.search);
 
-const app = element("app", HTMLElement);
-const prompt = element("prompt", HTMLTextAreaElement);
-const negative = element("negative", HTMLTextAreaElement);
-const seed = element("seed", HTMLInputElement);
-const generateButton = element("generate", HTMLButtonElement);
-const cancelButton = element("cancel", HTMLButtonElement);
-const error = element("error", HTMLElement);
-const status = element("status", HTMLElement);
-const notice = element("notice", HTMLElement);
-const profile = element("profile", HTMLElement);
-const picture = new PictureView(
-  element("picture", HTMLCanvasElement),
-  element("frame", HTMLElement),
-  element("download", HTMLAnchorElement),
-);
+startLanguage();
+startTheme();
 
-let settings: StageSettingsForm | undefined;
-let progress: ProgressList | undefined;
-let running = false;
-let stage = 0;
-let started = 0;
+const redraw = new Redraw(draw);
+const changed = redraw.request;
+const form = new Form();
+/** Settings from a link, which wait for the model whose stages they are about. */
+let linked = readLink(location.hash);
+if (linked) form.apply(linked);
+let exampleAt = 0;
+let drawer = false;
+let drawn = false;
+/** The GPU is prepared as soon as the model is there. */
+let warming = false;
+/** As the file has it, which a newer version may change. */
+const { title } = document;
+/** The page opens without a network from now on. */
+let offline = false;
+/** Loads a newer version of the page. */
+let update: (() => void) | undefined;
 
-const wasm = compile();
-const models = new ModelsSection(element("models", HTMLElement), wasm, { open, download, failed });
-const engine = new EngineClient(wasm, (id) => models.connect(id), { device: deviceChoice() }, receive);
-
+const gallery = new Gallery(changed);
+const model = new OpenedModel(deviceChoice(), {
+  opening: () => {
+    studio.leave();
+    studio.report.set("loading", () => t.openingModel);
+  },
+  opened: (card, device) => {
+    const before = form.card;
+    if (before?.name !== card.name || before.version !== card.version) {
+      form.setModel(card);
+      studio.report.track = undefined;
+    }
+    if (linked) form.apply(linked);
+    linked = undefined;
+    studio.timing = new Timing(`${card.name} ${card.version}`, device.name);
+    if (!studio.running && studio.report.state === "loading") studio.report.set("idle", () => "");
+    changed();
+  },
+  failed: (error) => studio.fail(error),
+});
 /** `?profile` asks for what each GPU kernel takes, for developers. */
-const profiling = new URLSearchParams(location.search).has("profile");
+const studio = new Studio(model, form, gallery, query.has("profile"), redraw);
+const models = new Models({
+  open: (view, id) => {
+    studio.address = view?.kind === "url" ? view.origin : undefined;
+    model.open(id);
+  },
+  waiting: (words) => studio.report.set("loading", words),
+  asking: () => studio.report.set("idle", () => ""),
+  failed: (message) => studio.fail(new Error(message)),
+  changed,
+});
+const actions = new Actions(studio, gallery, take, changed);
 
-/** `?device=gpu`, `gpu-half` or `cpu` overrides what the page would choose. */
 function deviceChoice(): DeviceChoice {
-  const wanted = new URLSearchParams(location.search).get("device");
+  const wanted = query.get("device");
   return wanted === "gpu" || wanted === "gpu-half" || wanted === "cpu" ? wanted : "auto";
 }
 
-/** Opens a model, in place of the one before. */
-function open(id: string): void {
-  if (running) stop("idle", "");
-  settings = undefined;
-  error.textContent = "";
-  setState("loading", "Opening the model…");
-  engine.open(id);
-}
-
-/** Opens the model again with another setting of how it runs. */
-function configure(change: Partial<EngineOptions>): void {
-  if (running) stop("idle", "");
-  error.textContent = "";
-  if (engine.configure(change)) setState("loading", "Opening the model…");
-}
-
-/** Bytes of the model in use that have arrived. */
-function download(done: number, total: number): void {
-  if (running) progress?.download(done, total);
-}
-
-function failed(message: string): void {
-  stop("error", "");
-  error.textContent = sentence(message);
-}
-
-function setState(state: State, text: string): void {
-  app.dataset.state = state;
-  app.setAttribute("aria-busy", String(running));
-  generateButton.disabled = running;
-  cancelButton.disabled = !running;
-  if (status.textContent !== text) status.textContent = text;
-}
-
-function receive(message: FromWorker): void {
-  switch (message.kind) {
-    case "opened":
-      showModel(message.model);
-      showDevice(message.device);
-      if (!running && app.dataset.state === "loading") setState("idle", "");
-      break;
-    case "progress":
-      if (running) showProgress(message.progress);
-      break;
-    case "picture":
-      picture.show(message.bitmap, message.size, message.finished);
-      break;
-    case "png":
-      picture.save(message.png, message.size);
-      break;
-    case "done":
-      stop("done", `Done in ${duration(performance.now() - started)}.`);
-      break;
-    case "cancelled":
-      if (running) stop("idle", "Cancelled.");
-      break;
-    case "failed":
-      failed(message.message);
-  }
-}
-
-function showModel(model: ModelCard): void {
-  if (settings) return;
-  settings = new StageSettingsForm(bodyOf("stages"), element("stop", HTMLSelectElement), model);
-  progress = new ProgressList(element("progress", HTMLElement), model);
-  element("model", HTMLElement).textContent =
-    `Model: ${model.name} ${model.version}, ${megabytes(model.bytes)}, licence ${model.license}`;
-  const examples = element("examples", HTMLElement);
-  examples.hidden = model.examples.length === 0;
-  examples.querySelector("ul")?.replaceChildren(...model.examples.slice(0, 4).map(example));
-}
-
-function example(text: string): HTMLLIElement {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "quiet";
-  button.textContent = text;
-  button.onclick = () => {
-    prompt.value = text;
-    prompt.focus();
+function composer(): Composer {
+  const { missing } = models;
+  const settings = model.card ? plannedStages({ stages: stagesOf(), stopAt: form.lastStage }) : [];
+  return {
+    form,
+    card: model.card,
+    running: studio.running,
+    cancelling: studio.cancelling,
+    error: studio.report.error,
+    estimate: settings.length > 0 ? studio.timing?.estimate(settings) : undefined,
+    missing: missing ? missing.bytes - missing.held : 0,
+    exampleAt,
+    drawer,
+    openDrawer: () => {
+      drawer = true;
+      changed();
+    },
+    generate: () => void generate(),
+    cancel: () => studio.cancel(),
+    moreExamples: () => {
+      exampleAt += 4;
+      changed();
+    },
+    changed,
+    configure: (change) => model.configure(change),
   };
-  const item = document.createElement("li");
-  item.append(button);
-  return item;
 }
 
-function showDevice({ kind, name, software, reason }: DeviceInfo): void {
-  const what =
-    kind === "cpu" ? "the CPU, in WebAssembly" : software ? `a GPU in software (${name})` : `the GPU (${name})`;
-  const line = element("device", HTMLElement);
-  line.dataset.device = kind;
-  line.textContent = `Runs on ${what}.${reason ? ` ${reason}` : ""}`;
+function stagesOf(): Settings["stages"] {
+  const stages = form.readStages();
+  return typeof stages === "string" ? {} : stages;
 }
 
-function showProgress(event: Progress): void {
-  const now = performance.now();
-  switch (event.event) {
-    case "loading":
-      progress?.prepare(stage, "reading weights");
-      setState("loading", "Loading the model…");
-      break;
-    case "compiling":
-      progress?.prepare(stage, `preparing the GPU: ${event.done} of ${event.total}`);
-      setState("loading", "Preparing the GPU…");
-      break;
-    case "memory":
-      notice.hidden = false;
-      notice.textContent = sentence(event.text);
-      break;
-    case "encoding":
-      setState("encoding", "Reading the prompt…");
-      break;
-    case "notice":
-      notice.hidden = false;
-      notice.textContent = event.message;
-      break;
-    case "stage_started":
-      stage = event.stage;
-      app.dataset.stage = String(event.image_size);
-      progress?.start(event.stage, event.steps, now);
-      setState("sampling", `Drawing at ${event.image_size} × ${event.image_size}…`);
-      break;
-    case "step":
-      progress?.step(event.stage, event.step, event.steps, now);
-      break;
-    case "stage_finished":
-      progress?.finish(event.stage);
-      stage = event.stage + 1;
-      break;
-    case "profile":
-      profile.hidden = false;
-      profile.querySelector("pre")?.append(`${event.table}\n\n`);
-      break;
-    case "resumed":
-      notice.hidden = false;
-      notice.textContent = `The GPU was lost; the picture goes on at ${event.image_size} × ${event.image_size}.`;
-  }
-}
-
-function start(): void {
-  if (running) return;
-  const request = readRequest();
-  if (typeof request === "string") {
-    error.textContent = request;
-    setState("error", "");
-    return;
-  }
-  running = true;
-  stage = 0;
-  started = performance.now();
-  error.textContent = "";
-  notice.hidden = true;
-  profile.hidden = true;
-  profile.querySelector("pre")?.replaceChildren();
-  delete app.dataset.stage;
-  picture.begin(request.prompt, request.seed);
-  progress?.reset(request.stages.length);
-  setState("loading", "Loading the model…");
+async function generate(): Promise<void> {
+  actions.say(undefined);
+  const begun = studio.start();
   // On a phone the picture lies below the form.
-  element("frame", HTMLElement).scrollIntoView({ block: "nearest" });
-  engine.generate(request);
+  if (studio.running) document.getElementById("frame")?.scrollIntoView({ block: "nearest" });
+  await begun;
 }
 
-function stop(state: State, text: string): void {
-  running = false;
-  setState(state, text);
+/** Puts settings into the form. */
+function take(settings: PartialSettings): void {
+  form.apply(settings);
+  changed();
 }
 
-function cancel(): void {
-  if (!running || cancelButton.disabled) return;
-  cancelButton.disabled = true;
-  status.textContent = "Cancelling…";
-  engine.cancel();
+function parts(): Parts {
+  const { missing } = models;
+  return {
+    studio,
+    model,
+    models,
+    gallery,
+    composer: composer(),
+    pictureActions: actions,
+    galleryActions: {
+      view: (kept) => void studio.frame.view(kept),
+      exportAll: actions.exportAll,
+      clear: actions.clear,
+    },
+    downloadActions: {
+      download: () => {
+        warming = true;
+        if (missing && !studio.resume()) void models.resume(missing.id);
+      },
+      pause: () => {
+        if (studio.running) studio.pause();
+        if (missing) void models.pause(missing.id);
+      },
+      cancel: () => {
+        studio.cancel();
+        if (missing) void models.pause(missing.id);
+      },
+    },
+    said: actions.said,
+    offline,
+    update,
+    changed,
+  };
 }
 
-/** What the form asks for, or what is wrong with it. */
-function readRequest(): GenerateRequest | string {
-  const text = prompt.value.trim();
-  if (text === "") {
-    prompt.focus();
-    return "Write a prompt first: say what the picture should show.";
+function draw(): void {
+  if (!app) return;
+  // What the file has in it until the first time.
+  if (!drawn) app.replaceChildren();
+  drawn = true;
+  if (warming && !models.missing) {
+    warming = false;
+    void studio.warm();
   }
-  const number = seed.valueAsNumber;
-  if (!Number.isSafeInteger(number) || number < 0) return "The seed must be a whole number from 0 up.";
-  const stages = settings?.read() ?? [];
-  if (typeof stages === "string") return stages;
-  return { prompt: text, negativePrompt: negative.value.trim(), seed: number, stages, profile: profiling };
+  render(page(parts()), app);
+  app.dataset.state = studio.report.state;
+  if (studio.report.size === undefined) delete app.dataset.stage;
+  else app.dataset.stage = String(studio.report.size);
+  const share = studio.running && studio.report.track ? `${Math.round(studio.report.track.share * 100)} % · ` : "";
+  document.title = `${share}${title}`;
 }
 
-/** Rust's messages begin in lower case, to be read behind a program's name; a file's name stays as it is. */
-function sentence(message: string): string {
-  const text = message.replace(/^[a-z](?=[a-z]*[ ,:])/, (letter) => letter.toUpperCase());
-  return /[.!?)]$/.test(text) ? text : `${text}.`;
-}
-
-function rollSeed(): void {
-  seed.value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
-}
-
-function bodyOf(table: string): HTMLTableSectionElement {
-  return element(table, HTMLTableElement).tBodies[0] ?? element(table, HTMLTableElement).createTBody();
-}
-
-function element<T extends HTMLElement>(id: string, type: new () => T): T {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
-  return found;
-}
-
-element("form", HTMLFormElement).onsubmit = (event) => {
-  event.preventDefault();
-  start();
-};
-cancelButton.onclick = cancel;
-const gpuMemory = element("gpu-memory", HTMLSelectElement);
-gpuMemory.onchange = () => configure({ gpuMemory: Number(gpuMemory.value) * 2 ** 30 || undefined });
-const lora = element("lora", HTMLInputElement);
-const loraScale = element("lora-scale", HTMLInputElement);
-lora.onchange = loraScale.onchange = ({ target }) => {
-  const file = lora.files?.[0];
-  if (file || target === lora) configure({ adapter: file && { file, scale: loraScale.valueAsNumber } });
-};
-element("lora-remove", HTMLButtonElement).onclick = () => {
-  lora.value = "";
-  configure({ adapter: undefined });
-};
-element("dice", HTMLButtonElement).onclick = rollSeed;
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    start();
+    void generate();
   } else if (event.key === "Escape") {
-    cancel();
+    studio.cancel();
+  } else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && document.fullscreenElement) {
+    void actions.step(event.key === "ArrowRight" ? 1 : -1);
   }
 });
-rollSeed();
-/** `?model=ADDRESS` opens that model instead of the one that ships. */
-models.start(new URLSearchParams(location.search).get("model"));
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  const file = event.dataTransfer?.files[0];
+  if (file) void actions.takeFrom(file);
+});
+document.addEventListener("paste", (event) => {
+  const file = event.clipboardData?.files[0];
+  if (file) void actions.takeFrom(file);
+});
+window.addEventListener("hashchange", () => {
+  const settings = readLink(location.hash);
+  if (settings) take(settings);
+});
+
+changed();
+/** `?model=ADDRESS` asks whether to open that model instead of the one that ships. */
+void models.start(query.get("model"));
+startOffline({
+  ready: () => {
+    offline = true;
+    changed();
+  },
+  update: (apply) => {
+    update = apply;
+    changed();
+  },
+});

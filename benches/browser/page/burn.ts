@@ -1,6 +1,6 @@
 /** burn's wgpu backend in WASM, built from `benches/browser/burn`. */
 
-import { bytes, type Case, type Engine, type Runner, StillBusy } from "./engine.ts";
+import { bytes, type Case, type Engine, type Runner } from "./engine.ts";
 import { OUTPUT, type Values } from "./values.ts";
 
 interface Package {
@@ -16,7 +16,6 @@ interface BurnCase {
   input(name: string, shape: Uint32Array, values: Float32Array): void;
   run(): Promise<void>;
   output(): Promise<Float32Array>;
-  free(): void;
 }
 
 /** A run is warm when it takes this much longer than the fastest one before it, or less. */
@@ -24,9 +23,6 @@ const STEADY = 1.15;
 const MOST_WARM_UPS = 30;
 
 export class Burn implements Engine {
-  readonly name = "burn";
-  private opened: Promise<BurnPeer> | undefined;
-
   /** It may tune for so many milliseconds; a row for which that is too short goes without it. */
   constructor(private readonly tuning: number) {}
 
@@ -36,8 +32,7 @@ export class Burn implements Engine {
   }
 
   async load(given: Case, folder: string, values: Values): Promise<Runner> {
-    this.opened ??= open(given);
-    const burn = await (await this.opened).load(JSON.stringify(given.row), await bytes(`${folder}/weights.gguf`));
+    const burn = await (await open(given)).load(JSON.stringify(given.row), await bytes(`${folder}/weights.gguf`));
     for (const [name, { shape, data }] of values) {
       if (name !== OUTPUT) burn.input(name, Uint32Array.from(shape), data);
     }
@@ -46,7 +41,6 @@ export class Burn implements Engine {
       note: `warmed by ${runs} runs${given.row.group === "unet" ? ", without fusion" : ""}`,
       run: () => burn.run(),
       output: () => burn.output(),
-      free: () => burn.free(),
     };
   }
 }
@@ -67,12 +61,12 @@ async function warm(burn: BurnCase): Promise<number> {
   return runs;
 }
 
-/** What `work` comes to, if it does so in time: there is no way to stop burn's tuning. */
+/** What `work` comes to, if it does so in time. Nothing but closing the page stops burn's tuning. */
 async function before<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer = 0;
   const late = new Promise<never>((_, reject) => {
     const minutes = (ms / 60_000).toPrecision(2);
-    timer = self.setTimeout(() => reject(new StillBusy(`still tuning after ${minutes} minutes`)), ms);
+    timer = self.setTimeout(() => reject(new Error(`still tuning after ${minutes} minutes`)), ms);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -9,11 +9,7 @@ export interface Case {
   graphs: string[];
 }
 
-/** An engine that was given up while it works on: nothing else can be timed in its page any more. */
-export class StillBusy extends Error {}
-
 export interface Engine {
-  readonly name: string;
   /** Whether it has a part in this row. */
   takes(given: Case): boolean;
   load(given: Case, folder: string, values: Values): Promise<Runner>;
@@ -26,7 +22,6 @@ export interface Runner {
   run(): Promise<void>;
   /** The output of the last run as PyTorch lays it out. */
   output(): Promise<Float32Array>;
-  free(): void;
 }
 
 export async function bytes(url: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,8 +1,8 @@
-/** Measures one row of the table: all engines loaded, checked against PyTorch, then timed in turns. */
+/** One engine and one row of the table in a page: loaded, checked against PyTorch, then timed as often as the driver asks. */
 
 import { Burn } from "./burn.ts";
-import { type Case, type Engine, type Runner, StillBusy } from "./engine.ts";
-import { OnnxRuntime, type Trial, trial as trialOf, type Way } from "./ort.ts";
+import type { Case, Engine, Runner } from "./engine.ts";
+import { OnnxRuntime, type Way } from "./ort.ts";
 import { cascade, Ours } from "./ours.ts";
 import { distance, OUTPUT, readValues } from "./values.ts";
 
@@ -16,24 +16,27 @@ export interface Measured {
 }
 
 /** An engine that cannot run a row is a fact about it, not the end of the comparison. */
-export type Outcome = Measured | { failed: string; busy: boolean };
+export type Outcome = Measured | { failed: string };
 
-/** What is to be measured. */
-export interface Asked {
-  row: string;
-  engines: string[];
-  runs: number;
+/** What is to be loaded. */
+export type Asked = { row: string } & (
+  | { engine: "ours" }
   /** Milliseconds that burn may tune. */
-  tuning: number;
-  /** onnxruntime-web's way. */
-  way: Way | undefined;
+  | { engine: "burn"; tuning: number }
+  | { engine: "ort"; way: Way }
+);
+
+/** An engine whose first run is done. */
+export interface Loaded {
+  /** Milliseconds of that run, which compiles. */
+  first: number;
+  error: number;
+  note: string;
 }
 
 /** A measurement repeats what is fast until it has taken this long. */
 const LEAST_MS = 150;
 const MOST_REPEATS = 20;
-/** No turn begins later than this after the first; the slowest rows have fewer turns than were asked for. */
-const TURNS_MS = 240_000;
 
 const folderOf = (name: string) => `/data/${encodeURIComponent(name)}`;
 
@@ -43,56 +46,47 @@ const reason = (error: unknown) =>
     .replace(/\s+/g, " ")
     .slice(0, 300);
 
-async function graphs(name: string): Promise<string[]> {
-  return ((await (await fetch(`${folderOf(name)}/case.json`)).json()) as Case).graphs;
+const caseOf = async (row: string) => (await (await fetch(`${folderOf(row)}/case.json`)).json()) as Case;
+
+/** The graphs of a row for onnxruntime-web. */
+async function graphs(row: string): Promise<string[]> {
+  return (await caseOf(row)).graphs;
 }
 
-/** Tries one way of onnxruntime-web. */
-async function trial(name: string, way: Way): Promise<Trial | { failed: string }> {
+function engineOf(asked: Asked): Engine {
+  switch (asked.engine) {
+    case "ours":
+      return new Ours();
+    case "burn":
+      return new Burn(asked.tuning);
+    case "ort":
+      return new OnnxRuntime(asked.way);
+  }
+}
+
+let runner: Runner | undefined;
+
+/** Loads an engine and runs it once; nothing where it has no part in the row. */
+async function load(asked: Asked): Promise<Loaded | { failed: string } | undefined> {
+  const [engine, given] = [engineOf(asked), await caseOf(asked.row)];
+  if (!engine.takes(given)) return undefined;
   try {
-    return await trialOf(way, folderOf(name), await readValues(`${folderOf(name)}/values.safetensors`));
+    const values = await readValues(`${folderOf(asked.row)}/values.safetensors`);
+    runner = await engine.load(given, folderOf(asked.row), values);
+    const start = performance.now();
+    await runner.run();
+    const first = performance.now() - start;
+    const error = distance(await runner.output(), values.get(OUTPUT)?.data ?? new Float32Array());
+    return { first, error, note: runner.note };
   } catch (error) {
     return { failed: reason(error) };
   }
 }
 
-/** The outcome of each engine; of the one alone that is still busy, where one is. */
-async function measure({ row, engines: names, runs, tuning, way }: Asked): Promise<Record<string, Outcome>> {
-  const engines: Engine[] = [new Ours(), new Burn(tuning), new OnnxRuntime(way)];
-  const folder = folderOf(row);
-  const given = (await (await fetch(`${folder}/case.json`)).json()) as Case;
-  const values = await readValues(`${folder}/values.safetensors`);
-  const outcomes: Record<string, Outcome> = {};
-  const ready: { name: string; measured: Measured; runner: Runner }[] = [];
-  for (const engine of engines.filter((engine) => names.includes(engine.name) && engine.takes(given))) {
-    try {
-      const runner = await engine.load(given, folder, values);
-      await runner.run();
-      const error = distance(await runner.output(), values.get(OUTPUT)?.data ?? new Float32Array());
-      const measured = { ms: [], error, note: runner.note };
-      outcomes[engine.name] = measured;
-      ready.push({ name: engine.name, measured, runner });
-    } catch (error) {
-      const busy = error instanceof StillBusy;
-      const failure = { failed: reason(error), busy };
-      if (busy) return { [engine.name]: failure };
-      outcomes[engine.name] = failure;
-    }
-  }
-  const start = performance.now();
-  for (let run = 0; run < runs && performance.now() - start < TURNS_MS; run++) {
-    // Whoever is first in one run is last in the next.
-    const order = run % 2 === 0 ? ready : [...ready].reverse();
-    for (const { name, measured, runner } of order) {
-      try {
-        measured.ms.push(await timed(runner));
-      } catch (error) {
-        outcomes[name] = { failed: reason(error), busy: false };
-      }
-    }
-  }
-  for (const { runner } of ready) runner.free();
-  return outcomes;
+/** Milliseconds of a run of what is loaded. */
+async function turn(): Promise<number | { failed: string }> {
+  if (!runner) return { failed: "nothing is loaded" };
+  return timed(runner).catch((error: unknown) => ({ failed: reason(error) }));
 }
 
 /** The median of as many repetitions as make up a time that can be told. */
@@ -113,7 +107,7 @@ async function adapter(): Promise<string> {
   return info ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ") : "none";
 }
 
-export const bench = { graphs, trial, measure, adapter, cascade };
+export const bench = { graphs, load, turn, adapter, cascade };
 declare global {
   interface Window {
     bench: typeof bench;

@@ -5,7 +5,7 @@
 
 import type { InferenceSession, Tensor } from "onnxruntime-web/webgpu";
 import { bytes, type Case, type Engine, type Runner } from "./engine.ts";
-import { distance, OUTPUT, type Value, type Values } from "./values.ts";
+import { OUTPUT, type Value, type Values } from "./values.ts";
 
 type Ort = typeof import("onnxruntime-web/webgpu");
 
@@ -31,56 +31,20 @@ export interface Way {
   capture: boolean;
 }
 
+/** One way. Only one session may be opened in a page: a second one breaks its buffers. */
 export class OnnxRuntime implements Engine {
-  readonly name = "ort";
-
-  /** The way that trials, each in a page of its own, found to be the fastest. */
-  constructor(private readonly way: Way | undefined) {}
+  constructor(private readonly way: Way) {}
 
   takes(): boolean {
-    return this.way !== undefined;
+    return true;
   }
 
   async load(_: Case, folder: string, values: Values): Promise<Runner> {
-    const { session, placed } = await Session.open(this.way as Way, folder, values);
-    return { note: placed, run: () => session.run(), output: () => session.output(), free: () => {} };
+    const { session, placed } = await Session.open(this.way, folder, values);
+    // With capture the second run records.
+    if (this.way.capture) await session.run();
+    return { note: placed, run: () => session.run(), output: () => session.output() };
   }
-}
-
-/** What one way came to. */
-export interface Trial extends Way {
-  ms: number;
-  /** Relative L2 distance from PyTorch's output. */
-  error: number;
-  /** How many nodes are on the CPU; empty where none is. */
-  placed: string;
-}
-
-/** A way is tried for so long, and at least once. */
-const TRIAL_MS = 100;
-/** A first run that takes longer than this is the trial: compiling is a small part of it. */
-const SLOW_MS = 20_000;
-
-/** The fastest run after the first ones, or the first where it is slow. Only one session may be opened in a page: a second one breaks its buffers. */
-export async function trial(way: Way, folder: string, values: Values): Promise<Trial> {
-  const { session, placed } = await Session.open(way, folder, values);
-  // The first run compiles shaders; with capture the second one records.
-  let ms = await timed(session);
-  if (way.capture) await session.run();
-  if (ms < SLOW_MS) {
-    ms = Number.POSITIVE_INFINITY;
-    const begin = performance.now();
-    do ms = Math.min(ms, await timed(session));
-    while (performance.now() - begin < TRIAL_MS);
-  }
-  const error = distance(await session.output(), values.get(OUTPUT)?.data ?? new Float32Array());
-  return { ...way, ms, error, placed };
-}
-
-async function timed(session: Session): Promise<number> {
-  const start = performance.now();
-  await session.run();
-  return performance.now() - start;
 }
 
 async function load(): Promise<Ort> {

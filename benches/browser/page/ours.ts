@@ -25,7 +25,6 @@ interface BenchPlan {
   output(): Promise<Float32Array>;
   dispatches(): number;
   flops(): number;
-  free(): void;
 }
 
 interface File {
@@ -41,16 +40,12 @@ interface Files {
 const isPicture = (name: string, shape: number[]) => shape.length === 4 && name !== "bias";
 
 export class Ours implements Engine {
-  readonly name = "ours";
-  private opened: Promise<Bench> | undefined;
-
   takes(): boolean {
     return true;
   }
 
   async load(given: Case, folder: string, values: Values): Promise<Runner> {
-    this.opened ??= open();
-    const plan = await (await this.opened).load(JSON.stringify(given.row), files(`${folder}/`));
+    const plan = await (await open()).load(JSON.stringify(given.row), files(`${folder}/`));
     for (const [name, value] of values) {
       // Ids are for engines that look embeddings up themselves.
       if (name === OUTPUT || name === "ids") continue;
@@ -65,7 +60,6 @@ export class Ours implements Engine {
         const output = await plan.output();
         return isPicture(OUTPUT, shape) ? channelsFirst(output, shape) : output;
       },
-      free: () => plan.free(),
     };
   }
 }

@@ -1,41 +1,39 @@
-//! A stage on the CPU: the burn U-Net and [`diffusion::update`].
+//! A stage on the CPU: a burn U-Net and [`diffusion::update`].
 
+use super::cpu_network::{CpuNetwork, Low};
 use super::{LowResolution, Prompt, Rules, StageRunner};
 use crate::cascade::CascadeError;
 use crate::diffusion::{self, DiffusionError, Step};
-use crate::text::Embedding;
-use crate::unet::{Conditioning, UNet, UNetConfig};
 use async_trait::async_trait;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// A U-Net on the CPU and the state of one picture.
 pub(in crate::cascade) struct CpuStage {
-    unet: UNet,
+    network: Box<dyn CpuNetwork>,
     device: Device,
     size: usize,
     learned_variance: bool,
-    text: Option<Text>,
+    /// Rows of the batch and rules, once there was a prompt.
+    prompt: Option<(usize, Rules)>,
     x: Vec<f32>,
     previous: Vec<f32>,
-    low: Option<(Vec<f32>, u32)>,
-}
-
-/// What [`StageRunner::prompt`] brought.
-struct Text {
-    conditioning: Conditioning,
-    rows: usize,
-    rules: Rules,
+    low: Option<(Vec<f32>, f32)>,
 }
 
 impl CpuStage {
     /// A stage of `size`×`size` pictures.
-    pub(in crate::cascade) fn new(unet: UNet, config: &UNetConfig, size: u32, device: Device) -> Self {
+    pub(in crate::cascade) fn new(
+        network: Box<dyn CpuNetwork>,
+        learned_variance: bool,
+        size: u32,
+        device: Device,
+    ) -> Self {
         Self {
-            unet,
+            network,
             device,
             size: size as usize,
-            learned_variance: config.output_channels() == 6,
-            text: None,
+            learned_variance,
+            prompt: None,
             x: Vec::new(),
             previous: Vec::new(),
             low: None,
@@ -43,16 +41,15 @@ impl CpuStage {
     }
 
     /// The network's output for every row, planar.
-    async fn predict(&self, text: &Text, step: &Step) -> Result<Vec<f32>, CascadeError> {
-        let row = self.x.iter().chain(self.low.iter().flat_map(|(picture, _)| picture));
-        let row: Vec<f32> = row.copied().collect();
-        let channels = row.len() / (self.size * self.size).max(1);
-        let input = row.repeat(text.rows);
-        let x = Tensor::from_data(TensorData::new(input, [text.rows, channels, self.size, self.size]), &self.device);
-        let vector =
-            |value: f32| Tensor::<1>::from_data(TensorData::new(vec![value; text.rows], [text.rows]), &self.device);
-        let labels = self.low.as_ref().map(|&(_, level)| vector(level as f32));
-        let out = self.unet.forward_conditioned(x, vector(step.timestep), &text.conditioning, labels);
+    async fn predict(&self, rows: usize, step: &Step) -> Result<Vec<f32>, CascadeError> {
+        let (size, device) = (self.size, &self.device);
+        let x = Tensor::from_data(TensorData::new(self.x.repeat(rows), [rows, 3, size, size]), device);
+        let low = self
+            .low
+            .as_ref()
+            .map(|(picture, level)| Low::rows(&LowResolution { picture, level: *level }, rows, size, device));
+        let timestep = Tensor::from_data(TensorData::new(vec![step.timestep; rows], [rows]), device);
+        let out = self.network.predict(x, low, timestep)?;
         let failed = |reason: String| CascadeError::Execution { reason };
         let data = out.into_data_async().await.map_err(|error| failed(error.to_string()))?;
         data.try_into_vec().map_err(|error| failed(format!("{error:?}")))
@@ -62,11 +59,8 @@ impl CpuStage {
 #[async_trait(?Send)]
 impl StageRunner for CpuStage {
     async fn prompt(&mut self, prompt: Prompt<'_>, rules: Rules) -> Result<(), CascadeError> {
-        let rows: Vec<&Embedding> = prompt.negative.into_iter().chain([prompt.positive]).collect();
-        let values: Vec<f32> = rows.iter().flat_map(|embedding| &embedding.values).copied().collect();
-        let shape = [rows.len(), prompt.positive.tokens, prompt.positive.d_model];
-        let conditioning = self.unet.condition(Tensor::from_data(TensorData::new(values, shape), &self.device));
-        self.text = Some(Text { conditioning, rows: rows.len(), rules });
+        self.network.prompt(prompt, &self.device);
+        self.prompt = Some((prompt.rows(), rules));
         Ok(())
     }
 
@@ -78,11 +72,12 @@ impl StageRunner for CpuStage {
     }
 
     async fn step(&mut self, step: &Step, noise: Option<&[f32]>) -> Result<(), CascadeError> {
-        let Some(text) = &self.text else { return Err(DiffusionError::Missing { what: "a prompt" }.into()) };
-        let out = self.predict(text, step).await?;
-        let rules = text.rules;
+        let Some((count, rules)) = self.prompt else {
+            return Err(DiffusionError::Missing { what: "a prompt" }.into());
+        };
+        let out = self.predict(count, step).await?;
         let (mut rows, mut variance) = (Vec::new(), None);
-        for row in out.chunks_exact((out.len() / text.rows).max(1)) {
+        for row in out.chunks_exact((out.len() / count).max(1)) {
             if self.learned_variance {
                 // Only the predictions are mixed; the variance is that of the row told last, the prompt's.
                 let (prediction, deviation) = diffusion::split_variance(row, 1)?;
@@ -92,8 +87,13 @@ impl StageRunner for CpuStage {
                 rows.push(row.to_vec());
             }
         }
-        let prediction = match rows.as_slice() {
-            [uncond, cond] => diffusion::guide(uncond, cond, rules.guidance)?,
+        let prediction = match rows.as_mut_slice() {
+            [uncond, cond] => {
+                if rules.orthogonal {
+                    diffusion::remove_parallel(uncond, cond, 1)?;
+                }
+                diffusion::guide(uncond, cond, rules.guidance)?
+            }
             _ => rows.swap_remove(0),
         };
         let (x, previous) = (&mut self.x, &mut self.previous);

@@ -27,7 +27,7 @@ pub(in crate::cascade) struct GpuStage {
     rows: usize,
     rules: Option<Rules>,
     /// The noise level that phase "prompt" was run with; it is run again where another one is asked for.
-    told: Option<u32>,
+    told: Option<f32>,
     profiler: Profiler,
 }
 
@@ -37,12 +37,13 @@ impl GpuStage {
         device: &Arc<Device>,
         weights: &mut Weights,
         stage: &StageManifest,
+        config: &UNetConfig,
         shape: StageShape,
         loading: &Loading,
     ) -> Result<Self, CascadeError> {
         let (index, size) = (WeightIndex::from(&*weights), stage.image_size);
         let builder = PlanBuilder::for_device(&index, device);
-        let description = describe(&stage.unet, stage.schedule.prediction, size, shape, builder)?;
+        let description = describe(stage, shape, builder)?;
         let uploaded = description.upload(device, weights).await?;
         let mut profiler = Profiler::default();
         profiler.loaded();
@@ -50,7 +51,7 @@ impl GpuStage {
         let plan = description.compile(device, &uploaded, &mut progress).await?;
         let values = 3 * size as usize * size as usize;
         let rows = plan.input_shape(TIMESTEP).map_or(shape.rows, |shape| shape.batch as usize);
-        let config = stage.unet.clone();
+        let config = config.clone();
         Ok(Self { plan, _weights: uploaded, config, values, rows, rules: None, told: None, profiler })
     }
 
@@ -84,13 +85,13 @@ impl StageRunner for GpuStage {
     async fn begin(&mut self, noise: &[f32], low: Option<LowResolution<'_>>) -> Result<(), CascadeError> {
         self.plan.write(X, noise)?;
         self.plan.write(PREVIOUS, &vec![0.0; self.values])?;
-        let level = low.map_or(0, |low| low.level);
+        let level = low.map_or(0.0, |low| low.level);
         if let Some(low) = low {
             self.plan.write(LOW, low.picture)?;
         }
         if self.told != Some(level) {
             if self.config.class_embed_type.is_some() {
-                self.plan.write("class_embedding", &self.sinusoids(level as f32))?;
+                self.plan.write("class_embedding", &self.sinusoids(level))?;
             }
             self.profiler.run(&self.plan, "prompt").await?;
             self.told = Some(level);

@@ -4,10 +4,14 @@
 //! picture its starting noise and conditioning, then one step after another.
 
 mod cpu;
+mod cpu_network;
+mod efficient;
 mod gpu;
 mod plan;
 
 pub(super) use cpu::CpuStage;
+pub(super) use cpu_network::{CpuNetwork, DiffusersNetwork, EfficientNetwork};
+pub(super) use efficient::EfficientGpuStage;
 pub(super) use gpu::GpuStage;
 pub(super) use plan::describe;
 
@@ -24,6 +28,8 @@ pub(super) struct Rules {
     pub thresholding: Thresholding,
     /// Classifier-free guidance scale; used when there is a negative embedding.
     pub guidance: f32,
+    /// Guidance goes along that part of the difference alone that is orthogonal to the conditional prediction.
+    pub orthogonal: bool,
 }
 
 /// The text that a stage is conditioned on.
@@ -46,8 +52,8 @@ impl Prompt<'_> {
 pub(super) struct LowResolution<'a> {
     /// Upsampled and augmented, planar `[3, size, size]`.
     pub picture: &'a [f32],
-    /// The noise level of the augmentation, which the network is told.
-    pub level: u32,
+    /// The noise level of the augmentation as the network is told it.
+    pub level: f32,
 }
 
 /// One stage's network with the state of one picture. All pixels are planar `[3, size, size]`.

@@ -2,8 +2,10 @@
 //!
 //! Phase "prompt" runs once per prompt, phase "step" once per step. The state stays on the GPU between steps.
 
+use super::super::manifest::{StageManifest, StageUNet};
 use super::super::networks::StageShape;
 use crate::diffusion::Prediction;
+use crate::efficient_unet::{self, EfficientUNetConfig};
 use crate::gpu::GpuError;
 use crate::gpu::kernels::{NetworkOutput, SamplerUpdate};
 use crate::gpu::plan::{PlanBuilder, PlanDescription, Shape};
@@ -30,16 +32,47 @@ const COLOURS: u32 = 3;
 /// # Errors
 /// Weights that are missing or misshapen, or an activation that exceeds the limits.
 pub(in crate::cascade) fn describe(
-    config: &UNetConfig,
-    prediction: Prediction,
-    size: u32,
+    stage: &StageManifest,
     shape: StageShape,
     b: PlanBuilder,
 ) -> Result<PlanDescription, GpuError> {
+    let (prediction, size) = (stage.schedule.prediction, stage.image_size);
+    let config = match &stage.unet {
+        StageUNet::Diffusers(config) => config,
+        StageUNet::ImagenPytorch(unet) => return record_efficient(&unet.config, stage, shape, b),
+    };
     match record(config, prediction, size, shape, Guidance::Joint, b.clone()) {
         Err(GpuError::Limit { .. }) if shape.rows > 1 => record(config, prediction, size, shape, Guidance::Passes, b),
         description => description,
     }
+}
+
+/// A stage of imagen-pytorch, whose phase "step" is all that there is.
+fn record_efficient(
+    config: &EfficientUNetConfig,
+    stage: &StageManifest,
+    shape: StageShape,
+    mut b: PlanBuilder,
+) -> Result<PlanDescription, GpuError> {
+    let (size, rows) = (stage.image_size, shape.rows as u32);
+    b.phase("step");
+    let planar = Shape::image(1, COLOURS, size, size);
+    let (x, previous, noise) = (b.input(X, planar)?, b.input(PREVIOUS, planar)?, b.input(NOISE, planar)?);
+    let low = if config.lowres_cond { Some(b.input(LOW, planar)?) } else { None };
+    let packed = b.pack(x, low, 1, rows)?;
+    let low = low.map(|low| b.pack(low, None, 1, rows)).transpose()?;
+    let out = efficient_unet::plan::build(&mut b, config, packed, low)?;
+    let out = match rows {
+        1 => NetworkOutput::Plain(out),
+        _ if stage.defaults.orthogonal_guidance => NetworkOutput::Joint(b.orthogonal_guidance(out)?),
+        _ => NetworkOutput::Joint(out),
+    };
+    let x0 = b.predict_x0(x, out, 1, stage.schedule.prediction)?;
+    let scales = b.threshold(x0)?;
+    b.sampler_update(SamplerUpdate { x, x0, scales, previous, noise, out, patch: 1 })?;
+    b.output(X, x);
+    b.output(PREVIOUS, previous);
+    b.finish()
 }
 
 /// How the rows with and without the prompt run.

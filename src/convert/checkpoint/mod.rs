@@ -4,6 +4,8 @@ mod pickle_size;
 mod pytorch;
 mod safetensors;
 
+pub(super) use self::pytorch::value;
+
 use self::pytorch::PickledTensor;
 use self::safetensors::Slice;
 use super::recipe::is_plain;
@@ -49,29 +51,44 @@ struct Index {
 impl Checkpoint {
     /// Opens `folder`, whose files start with `stem` (`model` or `diffusion_pytorch_model`).
     ///
-    /// Safetensors are preferred to pickles, and among those full precision to half. transformers calls its pickles
-    /// `pytorch_model` where its safetensors are called `model`.
+    /// Safetensors are preferred to pickles; among those full precision (no variant in the name), then half (`fp16`), then
+    /// the only other variant that there is. transformers calls its pickles `pytorch_model` where its safetensors are called
+    /// `model`.
     pub fn open(folder: &Path, stem: &str) -> Result<Self, ConvertError> {
         let pickles = if stem == "model" { "pytorch_model" } else { stem };
         let mut checkpoint = Self::empty(folder);
         for (stem, end) in [(stem, "safetensors"), (pickles, "bin"), (pickles, "pt"), (pickles, "ckpt")] {
-            for variant in ["", "fp16."] {
-                let file = folder.join(format!("{stem}.{variant}{end}"));
-                let index = folder.join(format!("{stem}.{end}.index.{variant}json"));
-                if file.is_file() {
-                    checkpoint.add(&file)?;
-                    return Ok(checkpoint);
+            let variants = variants(folder, stem, end);
+            let known = ["", "fp16."].into_iter().find(|known| variants.contains(*known));
+            let variant = match (known, variants.len()) {
+                (Some(known), _) => known,
+                (None, 0) => continue,
+                (None, 1) => variants.first().map_or("", String::as_str),
+                (None, _) => {
+                    let names: Vec<_> = variants.iter().map(|name| name.trim_end_matches('.')).collect();
+                    let reason = format!("it holds several variants of {stem}: {}; keep one", names.join(", "));
+                    return Err(ConvertError::Folder { path: folder.display().to_string(), reason });
                 }
-                if index.is_file() {
-                    for name in shards(&index)? {
-                        checkpoint.add(&folder.join(name))?;
-                    }
-                    return Ok(checkpoint);
-                }
+            };
+            let file = folder.join(format!("{stem}.{variant}{end}"));
+            if file.is_file() {
+                checkpoint.add(&file)?;
+                return Ok(checkpoint);
             }
+            for name in shards(&folder.join(format!("{stem}.{end}.index.{variant}json")))? {
+                checkpoint.add(&folder.join(name))?;
+            }
+            return Ok(checkpoint);
         }
         let hint = format!("or {pickles}.bin, or the index of either: the weights are read from them");
         Err(ConvertError::missing(&folder.join(format!("{stem}.safetensors")), &hint))
+    }
+
+    /// Opens one file.
+    pub fn open_file(path: &Path) -> Result<Self, ConvertError> {
+        let mut checkpoint = Self::empty(path);
+        checkpoint.add(path)?;
+        Ok(checkpoint)
     }
 
     fn empty(source: &Path) -> Self {
@@ -139,6 +156,24 @@ impl Checkpoint {
         self.files.push((path.to_owned(), file));
         Ok(())
     }
+}
+
+/// What stands between the parts of the names of whole files and of indices, with its point: empty, or the name of a variant
+/// such as `fp16.`.
+fn variants(folder: &Path, stem: &str, end: &str) -> BTreeSet<String> {
+    // A folder that cannot be listed is told of when its file is looked for.
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.path().is_file()).filter_map(|entry| entry.file_name().into_string().ok());
+    let variant = |name: &str| {
+        let whole = name.strip_prefix(stem)?.strip_prefix('.')?;
+        let rest = match whole.strip_prefix(end).and_then(|rest| rest.strip_prefix(".index.")) {
+            Some(index) => index.strip_suffix("json")?,
+            None => whole.strip_suffix(end)?,
+        };
+        let plain = rest.strip_suffix('.').is_none_or(|name| !name.contains(['.', '-']));
+        ((rest.is_empty() || rest.ends_with('.')) && plain).then(|| rest.to_owned())
+    };
+    names.filter_map(|name| variant(&name)).collect()
 }
 
 /// The files that an index names.

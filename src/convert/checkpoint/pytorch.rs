@@ -8,7 +8,8 @@
 use super::{Place, Stored, pickle_size};
 use crate::convert::ConvertError;
 use crate::weights::BlockFormat;
-use pytorch_reader::{DType, PytorchReader, Tensor};
+use pytorch_reader::{DType, PickleValue, PytorchError, PytorchReader, Tensor};
+use serde_json::Value;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -59,6 +60,34 @@ pub(super) fn tensors(path: &Path, file: &File, number: usize) -> Result<Vec<(St
         Some((name.strip_prefix(prefix)?.to_owned(), Stored { shape, format, file: number, place }))
     };
     Ok(tensors.into_iter().filter_map(stored).collect())
+}
+
+/// What a file's dictionary holds under `key`, apart from tensors; `None` where there is no such key.
+pub(in crate::convert) fn value(path: &Path, key: &str) -> Result<Option<Value>, ConvertError> {
+    let file = File::open(path).map_err(|error| ConvertError::read(path, &error))?;
+    check(path, &file)?;
+    let malformed = |error: PytorchError| ConvertError::malformed(path, error);
+    match PytorchReader::read_pickle_data(path, None).map_err(malformed)? {
+        PickleValue::Dict(mut entries) => Ok(entries.remove(key).map(json)),
+        _ => Err(ConvertError::malformed(path, "it holds no dictionary")),
+    }
+}
+
+/// Objects of Python are named; what JSON has no number for is null.
+fn json(value: PickleValue) -> Value {
+    match value {
+        PickleValue::None => Value::Null,
+        PickleValue::Bool(value) => value.into(),
+        PickleValue::Int(value) => value.into(),
+        PickleValue::Float(value) => value.into(),
+        PickleValue::String(value) => value.into(),
+        PickleValue::List(values) => values.into_iter().map(json).collect(),
+        PickleValue::Dict(entries) => {
+            Value::Object(entries.into_iter().map(|(key, value)| (key, json(value))).collect())
+        }
+        PickleValue::Bytes(bytes) => bytes.into(),
+        PickleValue::Unsupported(class) => class.into(),
+    }
 }
 
 /// Refuses what would take more memory than the file's size justifies.

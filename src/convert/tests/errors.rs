@@ -5,14 +5,26 @@ use safetensors::{Dtype, SafeTensors};
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 
-/// The error of a conversion, which must leave no unfinished file.
+/// The error of a conversion, which must leave its output as it was.
 fn error(cascade: &Cascade) -> ConvertError {
+    let before = cascade.contents();
     let error = cascade.convert().expect_err("an error");
-    if cascade.out().is_dir() {
-        let outputs = cascade.outputs();
-        assert!(outputs.iter().all(|name| !name.ends_with(".partial") && name != "imagen.json"), "{outputs:?}");
-    }
+    assert!(cascade.contents() == before, "{error}");
     error
+}
+
+#[test]
+fn a_stage_that_fails_changes_nothing_of_the_model_that_was_there() {
+    let cascade = Cascade::new();
+    cascade.convert().unwrap();
+    let was = cascade.contents();
+    cascade.remove("super_res_1/diffusion_pytorch_model.safetensors");
+    let written = std::cell::Cell::new(false);
+    let mut progress = |progress: Progress<'_>| written.set(written.get() | matches!(progress, Progress::File { .. }));
+    let quantize = BlockFormat::F16.into();
+    convert(&[cascade.source()], &cascade.out(), &quantize, &mut progress).expect_err("an error");
+    assert!(written.get(), "an earlier part was converted");
+    assert!(cascade.contents() == was);
 }
 
 /// Rewrites the U-Net's weights after `change` was at them.

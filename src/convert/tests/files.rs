@@ -1,5 +1,5 @@
 use super::*;
-use crate::cascade::manifest::{Conditioning, Target};
+use crate::cascade::manifest::{Conditioning, StageUNet, Target};
 use crate::diffusion::{Prediction, Sampler, Spacing, Thresholding, Variance};
 use crate::image::resample::Filter;
 use crate::text::t5::{FeedForwardKind, T5Config, T5Encoder};
@@ -22,6 +22,11 @@ const CASCADE: &str = r#"{
           "augment": { "level": 3, "trained_levels": [0, 199] }, "steps": 2, "thresholding": { "kind": "clamp", "max": 4.0 } }
     ]
 }"#;
+
+fn patch(unet: &StageUNet) -> usize {
+    let StageUNet::Diffusers(config) = unet else { panic!("{unet:?}") };
+    config.patch_size
+}
 
 fn open(cascade: &Cascade, file: &str) -> Weights {
     block_on(Weights::open(Box::new(FileSource::open(&cascade.out().join(file)).unwrap()))).unwrap()
@@ -92,14 +97,15 @@ fn cascade_json_describes_the_stages() {
     assert!(cascade.outputs().contains(&"preview.png".to_owned()));
     assert_eq!((manifest.tokenizer.max_length, manifest.tokenizer.lowercase), (40, false));
     let [base, super_res] = manifest.stages.as_slice() else { panic!("{} stages", manifest.stages.len()) };
-    assert_eq!((base.name.as_str(), base.image_size, base.unet.patch_size), ("base", 16, 2));
+    assert_eq!((base.name.as_str(), base.image_size, patch(&base.unet)), ("base", 16, 2));
     assert_eq!((base.target, base.conditioning), (Target::Image, None));
     assert_eq!((base.schedule.prediction, base.schedule.variance), (Prediction::VPrediction, Variance::LearnedRange));
     assert_eq!(base.defaults.thresholding, Thresholding::Dynamic { quantile: 0.9, max: 1.25 });
     assert_eq!((base.defaults.steps, base.defaults.guidance), (25, 4.0));
     assert_eq!((super_res.name.as_str(), super_res.image_size), ("sr", 32));
     assert_eq!(super_res.target, Target::Residual { scale: 0.25 });
-    let conditioning = Conditioning { upsample: Filter::Bicubic, aug_level: 3, aug_levels: Some([0, 199]) };
+    let conditioning =
+        Conditioning { upsample: Filter::Bicubic, aug_level: 3, aug_levels: Some([0, 199]), aug_schedule: None };
     assert_eq!(super_res.conditioning, Some(conditioning));
     assert_eq!(super_res.schedule.prediction, Prediction::Epsilon, "from the scheduler");
     assert_eq!(super_res.defaults.thresholding, Thresholding::Static { max: 4.0 });
@@ -115,11 +121,12 @@ fn without_cascade_json_it_is_a_deepfloyd_pipeline() {
     assert_eq!((manifest.name.as_str(), manifest.license.as_str()), ("tiny", "Apache-2.0"));
     assert_eq!((manifest.tokenizer.max_length, manifest.tokenizer.lowercase), (77, true));
     let [base, super_res] = manifest.stages.as_slice() else { panic!("{} stages", manifest.stages.len()) };
-    assert_eq!((base.image_size, base.unet.patch_size, base.target), (16, 2, Target::Image));
+    assert_eq!((base.image_size, patch(&base.unet), base.target), (16, 2, Target::Image));
     assert_eq!((base.schedule.prediction, base.schedule.spacing), (Prediction::Epsilon, Spacing::Leading));
     assert_eq!(base.defaults.thresholding, Thresholding::Dynamic { quantile: 0.95, max: 1.5 });
     assert_eq!((base.defaults.sampler, base.defaults.steps, base.defaults.guidance), (Sampler::Ddpm, 100, 7.0));
-    let conditioning = Conditioning { upsample: Filter::BilinearAlignCorners, aug_level: 250, aug_levels: None };
+    let conditioning =
+        Conditioning { upsample: Filter::BilinearAlignCorners, aug_level: 250, aug_levels: None, aug_schedule: None };
     assert_eq!((super_res.image_size, super_res.conditioning), (32, Some(conditioning)));
     assert_eq!((super_res.defaults.steps, super_res.defaults.guidance), (50, 4.0));
 }

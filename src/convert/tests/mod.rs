@@ -8,6 +8,7 @@ mod pickles;
 use super::*;
 use crate::cascade::Manifest;
 use crate::weights::BlockFormat;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -70,6 +71,12 @@ impl Cascade {
 
     fn manifest(&self) -> Manifest {
         Manifest::from_json(&fs::read(self.out().join("imagen.json")).unwrap()).unwrap()
+    }
+
+    /// All files of the output with their bytes; none where there is no output.
+    fn contents(&self) -> Option<BTreeMap<String, Vec<u8>>> {
+        let names = self.out().is_dir().then(|| self.outputs())?;
+        Some(names.into_iter().map(|name| (name.clone(), fs::read(self.out().join(name)).unwrap())).collect())
     }
 
     fn outputs(&self) -> Vec<String> {

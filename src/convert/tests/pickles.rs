@@ -43,13 +43,25 @@ fn pickles_convert_to_the_same_files_as_safetensors() {
 fn other_names_of_pickles_are_found() {
     let expected = pickled();
     expected.convert().unwrap();
-    for name in ["diffusion_pytorch_model.fp16.bin", "diffusion_pytorch_model.pt", "diffusion_pytorch_model.ckpt"] {
+    for name in ["fp16.bin", "bf16.bin", "pt", "ckpt"].map(|end| format!("diffusion_pytorch_model.{end}")) {
         let cascade = pickled();
         let folder = cascade.source().join("unet");
-        fs::rename(folder.join("diffusion_pytorch_model.bin"), folder.join(name)).unwrap();
+        fs::rename(folder.join("diffusion_pytorch_model.bin"), folder.join(&name)).unwrap();
         cascade.convert().unwrap();
         assert_eq!(networks(&cascade), networks(&expected), "{name}");
     }
+}
+
+#[test]
+fn of_several_variants_the_known_one_is_taken() {
+    let cascade = pickled();
+    let file = |variant: &str| cascade.source().join(format!("unet/diffusion_pytorch_model.{variant}bin"));
+    fs::rename(file(""), file("bf16.")).unwrap();
+    fs::write(file("int8."), b"damaged").unwrap();
+    let error = cascade.convert().unwrap_err().to_string();
+    assert!(error.contains("bf16, int8"), "{error}");
+    fs::rename(file("bf16."), file("fp16.")).unwrap();
+    cascade.convert().unwrap();
 }
 
 #[test]

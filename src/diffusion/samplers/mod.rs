@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::grid::{self, End};
-use super::{DiffusionError, NoiseScale, Schedule, Step, Steps};
+use super::{DiffusionError, NoiseScale, Schedule, ScheduleKind, Step, Steps, continuous};
 
 /// A sampler by name. Written `ddpm`, `ddim` (or `ddim:0.5` with eta) and `dpm++2m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,8 +32,19 @@ impl Sampler {
     /// # Errors
     /// Where the count is not in `1..=train_steps`, there is no such grid for the schedule, or eta is out of range.
     pub fn steps(&self, schedule: &Schedule, steps: impl Into<Steps>) -> Result<Vec<Step>, DiffusionError> {
-        let config = schedule.config();
-        let grid = match steps.into() {
+        let (config, steps) = (schedule.config(), steps.into());
+        if matches!(config.kind, ScheduleKind::CosineLogSnr | ScheduleKind::LinearLogSnr) {
+            return match (*self, steps) {
+                (Self::Ddpm, Steps::Count(count)) if (1..=config.train_steps).contains(&(count as usize)) => {
+                    Ok(continuous::steps(config.kind, count as usize))
+                }
+                (Self::Ddpm, Steps::Count(count)) => {
+                    Err(DiffusionError::Steps { steps: count as usize, max: config.train_steps })
+                }
+                (sampler, steps) => Err(DiffusionError::Continuous { sampler, steps }),
+            };
+        }
+        let grid = match steps {
             Steps::Count(count) => {
                 let end = if *self == Self::DpmSolverPp { End::LeftOut } else { End::Included };
                 grid::timesteps(config, count as usize, end)?

@@ -67,6 +67,12 @@ impl Tensor {
         Self { shape: Shape { channels: count, ..self.shape }, first: self.first + first, ..self }
     }
 
+    /// The same values as another shape; none where it has more or fewer, or where this is a part of a wider tensor.
+    pub(crate) fn view(self, shape: Shape) -> Option<Self> {
+        let same = !self.is_part() && shape.values() == self.shape.values();
+        same.then_some(Self { shape, pitch: shape.channels, ..self })
+    }
+
     pub(super) const fn is_part(self) -> bool {
         self.pitch != self.shape.channels
     }

@@ -8,9 +8,9 @@ mod read;
 mod settings;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_settings};
 pub use settings::Settings;
-pub use write::write;
+pub use write::{write, write_plain};
 
 /// Settings in the form that image tools share.
 const PARAMETERS: &str = "parameters";

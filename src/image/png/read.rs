@@ -35,8 +35,11 @@ pub fn read(bytes: &[u8]) -> Result<(Picture, Option<Settings>), ImageError> {
     Ok((to_picture(pixels), settings))
 }
 
-/// Checks the header and reads the text chunks, without the pixels.
-fn read_settings(bytes: &[u8]) -> Result<Option<Settings>, ImageError> {
+/// The settings alone: checks the header and reads the text chunks, but no pixels.
+///
+/// # Errors
+/// [`ImageError::Malformed`] where the bytes do not begin as a PNG does, [`ImageError::TooLarge`] beyond 2²⁵ pixels.
+pub fn read_settings(bytes: &[u8]) -> Result<Option<Settings>, ImageError> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_TEXT });
     check_size(decoder.read_header_info().map_err(malformed)?, bytes.len() as u64)?;
     let mut reader = decoder.read_info().map_err(malformed)?;

@@ -25,7 +25,7 @@ pub(super) fn text_keys(
     let (weight, bias) = (cross.of("weight"), cross.of("bias"));
     let (text, norm) = match options.text_norm {
         TextNorm::None => (text, None),
-        TextNorm::Layer => (b.layer_norm(text, &weight, &bias, TEXT_NORM_EPS as f32)?, None),
+        TextNorm::Layer => (b.layer_norm(text, &weight, Some(&bias), TEXT_NORM_EPS as f32)?, None),
         TextNorm::Group => {
             let (groups, eps) = (TEXT_NORM_GROUPS as u32, TEXT_NORM_EPS as f32);
             let norm = GroupNorm { groups, eps, weight: &weight, bias: &bias, scale_shift: None };

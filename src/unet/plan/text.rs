@@ -79,7 +79,7 @@ fn project(b: &mut PlanBuilder, names: &Names, x: Tensor) -> Result<Tensor, GpuE
 fn pool(b: &mut PlanBuilder, options: &TextPooling, text: Tensor) -> Result<Tensor, GpuError> {
     let norm = |b: &mut PlanBuilder, name: &str, x: Tensor| {
         let names = Names::new(format!("add_embedding.{name}"));
-        b.layer_norm(x, &names.of("weight"), &names.of("bias"), LAYER_NORM_EPS)
+        b.layer_norm(x, &names.of("weight"), Some(&names.of("bias")), LAYER_NORM_EPS)
     };
     let text = norm(b, "norm1", text)?;
     let class_token = b.mean_tokens(text, Some("add_embedding.pool.positional_embedding"))?;

@@ -6,7 +6,7 @@
  * are passed by, and a file that was interrupted is received from its first byte again.
  */
 
-import { receive, refused, request, Transient } from "./http.ts";
+import { next, receive, refused, request, Transient } from "./http.ts";
 import { type FileEntry, pieceCount, pieceRange, sha256Hex } from "./pieces.ts";
 import { Slots } from "./slots.ts";
 import type { PieceFile } from "./storage.ts";
@@ -21,7 +21,7 @@ const AGAIN = 2;
 export type Received = (bytes: number) => void;
 
 export class Download {
-  readonly #folder: URL;
+  readonly #address: (entry: FileEntry) => URL;
   readonly #cache: RequestCache;
   readonly #signal: AbortSignal;
   readonly #noRanges: () => void;
@@ -29,11 +29,17 @@ export class Download {
   #ranges = true;
 
   /**
-   * `folder` holds the files; `cache` says what the browser's own cache is to do; `atOnce` pieces are on their way at
+   * `address` tells where a file lies; `cache` says what the browser's own cache is to do; `atOnce` pieces are on their way at
    * most; `noRanges` is called where the host sends files only whole.
    */
-  constructor(folder: URL, cache: RequestCache, atOnce: number, signal: AbortSignal, noRanges: () => void) {
-    this.#folder = folder;
+  constructor(
+    address: (entry: FileEntry) => URL,
+    cache: RequestCache,
+    atOnce: number,
+    signal: AbortSignal,
+    noRanges: () => void,
+  ) {
+    this.#address = address;
     this.#cache = cache;
     this.#slots = new Slots(atOnce);
     this.#signal = signal;
@@ -59,7 +65,7 @@ export class Download {
       if (failures.length > 0) return;
       try {
         if (await this.#piece(file, index, cache, received)) return;
-        throw new StoreError("unreachable", `${this.#folder.host} sends parts of files only sometimes`);
+        throw new StoreError("unreachable", `${this.#address(entry).host} sends parts of files only sometimes`);
       } catch (error) {
         failures.push(error);
       }
@@ -93,7 +99,7 @@ export class Download {
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { start, end } = pieceRange(entry, index);
     const part = pieceCount(entry) > 1;
-    const url = new URL(entry.file, this.#folder);
+    const url = this.#address(entry);
     const headers: HeadersInit = part ? { Range: `bytes=${start}-${end - 1}` } : {};
     const abort = new AbortController();
     const signal = AbortSignal.any([this.#signal, abort.signal]);
@@ -139,7 +145,7 @@ export class Download {
 
   async #receiveWhole(file: PieceFile, cache: RequestCache, received: Received): Promise<void> {
     const { entry } = file.record;
-    const url = new URL(entry.file, this.#folder);
+    const url = this.#address(entry);
     const response = await request(url, { cache, signal: this.#signal });
     if (response.status !== 200) throw refused(url, response);
     let index = 0;
@@ -148,8 +154,8 @@ export class Download {
     let counted = 0;
     const reader = response.body?.getReader();
     try {
-      for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-        let chunk = next.value;
+      for (let part = reader && (await next(reader)); reader && part && !part.done; part = await next(reader)) {
+        let chunk = part.value;
         while (chunk.byteLength > 0) {
           if (index === pieceCount(entry)) throw wrongSize(entry);
           const { start, end } = pieceRange(entry, index);

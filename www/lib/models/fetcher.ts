@@ -64,7 +64,7 @@ export class Fetcher {
       model.note = "This host sends files only whole: a file that is interrupted is received from its beginning again.";
       this.#changed();
     };
-    const download = new Download(new URL(".", model.origin), cache, atOnce, abort.signal, noRanges);
+    const download = new Download((entry) => model.address(entry), cache, atOnce, abort.signal, noRanges);
     const results = await Promise.allSettled(
       files.map(async (file) => {
         const waiting = ready.get(file.entry.file);

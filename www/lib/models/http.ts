@@ -7,6 +7,9 @@ export const MANIFEST = "imagen.json";
 /** As Rust's limit: a larger manifest is a mistake. */
 const MAX_MANIFEST = 4 * 1024 * 1024;
 
+/** A connection that brings nothing for so many milliseconds is given up. */
+const SILENCE = 20_000;
+
 /** The connection failed, or the host is busy: worth another try. */
 export class Transient extends StoreError {}
 
@@ -40,12 +43,36 @@ export async function fetchManifest(url: URL): Promise<Uint8Array<ArrayBuffer>> 
 
 /** Sends a GET; rejects when no answer comes. */
 export async function request(url: URL, init: RequestInit): Promise<Response> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), SILENCE);
+  const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal;
   try {
-    return await fetch(url, { ...init, credentials: "same-origin", redirect: "follow" });
+    return await fetch(url, { ...init, signal, credentials: "same-origin", redirect: "follow" });
   } catch (error) {
     if (init.signal?.aborted) throw new StoreError("stopped", "stopped", { cause: error });
+    if (silence.signal.aborted) throw stalled();
     throw await unreachable(url, error);
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+
+/** The next part of a body; rejects when none comes for long. */
+export async function next(reader: Reader): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>> {
+  const silence = Promise.withResolvers<never>();
+  const timer = setTimeout(() => silence.reject(stalled()), SILENCE);
+  try {
+    return await Promise.race([reader.read(), silence.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function stalled(): Transient {
+  const message = `nothing has come for ${SILENCE / 1000} seconds; check the connection and try again`;
+  return new Transient("unreachable", message);
 }
 
 /** Hands over the body as it comes. */
@@ -53,7 +80,7 @@ export async function receive(response: Response, take: (chunk: Uint8Array<Array
   const reader = response.body?.getReader();
   if (!reader) return;
   try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) take(next.value);
+    for (let part = await next(reader); !part.done; part = await next(reader)) take(part.value);
   } catch (error) {
     void reader.cancel().catch(() => {});
     if (error instanceof StoreError) throw error;

@@ -33,8 +33,8 @@ export class InUse {
   }
 
   /** The engine has let go of it: nothing is held any more. */
-  end(): Promise<void> {
+  end(): void {
     this.#ended = true;
-    return this.release();
+    this.release().catch(() => {});
   }
 }

@@ -11,6 +11,8 @@ import { BUILT_IN, type ModelKind } from "./store-protocol.ts";
 interface Note {
   address: string;
   manifest: string;
+  /** See `Model.places`. */
+  places?: Record<string, string>;
 }
 
 export class Library {
@@ -28,7 +30,9 @@ export class Library {
       if (!note) continue;
       const kind: ModelKind = id === BUILT_IN ? BUILT_IN : "url";
       try {
-        models.push(await Model.read(id, kind, note.address, new TextEncoder().encode(note.manifest)));
+        const model = await Model.read(id, kind, note.address, new TextEncoder().encode(note.manifest));
+        model.places = note.places;
+        models.push(model);
       } catch {
         // Written by another version of the page; adding the model again replaces it.
       }
@@ -37,7 +41,8 @@ export class Library {
   }
 
   add(model: Model): Promise<void> {
-    const note: Note = { address: model.origin, manifest: new TextDecoder().decode(model.manifest) };
+    const { origin: address, places } = model;
+    const note: Note = { address, manifest: new TextDecoder().decode(model.manifest), ...(places && { places }) };
     return alone(() => this.#storage.note(model.id, JSON.stringify(note)));
   }
 
@@ -70,8 +75,9 @@ function keys(models: Model[]): Set<string> {
 
 function parse(text: string): Note | undefined {
   try {
-    const { address, manifest } = JSON.parse(text) as Partial<Note>;
-    return typeof address === "string" && typeof manifest === "string" ? { address, manifest } : undefined;
+    const { address, manifest, places } = JSON.parse(text) as Partial<Note>;
+    if (typeof address !== "string" || typeof manifest !== "string") return undefined;
+    return { address, manifest, ...(places && { places }) };
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@
 
 import { readManifest } from "../../pkg/imagen_web.js";
 import type { ModelCard } from "../protocol.ts";
+import { MANIFEST } from "./http.ts";
 import { type FileEntry, storageKey } from "./pieces.ts";
 import type { Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
@@ -31,6 +32,8 @@ export class Model {
   readonly files: StoredFile[];
   /** A local folder's files; else they lie in storage. */
   readonly local: ReadonlyMap<string, File> | undefined;
+  /** Where its files lie, if not beside the manifest under their own names. */
+  places: Readonly<Record<string, string>> | undefined;
   held = 0;
   whole = false;
   waiting = false;
@@ -84,6 +87,26 @@ export class Model {
     const seen = await Promise.all(this.files.map(({ key, entry }) => storage.look(key, entry)));
     this.held = seen.reduce((bytes, { record }) => bytes + record.held, 0);
     this.whole = seen.every(({ record }) => record.whole);
+  }
+
+  /** Where a file is fetched from. */
+  address({ file }: FileEntry): URL {
+    const placed = this.places && Object.hasOwn(this.places, file);
+    return new URL((placed && this.places?.[file]) || file, this.origin);
+  }
+
+  /** Whether it is the model of that manifest, byte for byte. */
+  isOf(manifest: Uint8Array): boolean {
+    return this.manifest.length === manifest.length && this.manifest.every((byte, index) => byte === manifest[index]);
+  }
+
+  /** @throws StoreError where a local folder lacks the file, or has another of its name. */
+  localFile({ file: name, size }: FileEntry): File {
+    const file = this.local?.get(name);
+    if (!file) throw new StoreError("missing", `${this.origin} holds no ${name}, which its ${MANIFEST} names`);
+    if (file.size === size) return file;
+    const message = `${name} has ${file.size} bytes instead of ${size}: it is not whole, or of another model`;
+    throw new StoreError("damaged", message);
   }
 
   get state(): ModelState {

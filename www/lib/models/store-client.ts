@@ -1,10 +1,12 @@
 /** The page's side of the store's worker. */
 
-import type { FileAnswer, FileRequest, FromStore, ModelView, ToStore } from "./store-protocol.ts";
+import type { PictureSettings } from "../api.ts";
+import { StoreError } from "./store-error.ts";
+import type { Answer, FileAnswer, FileRequest, FromStore, ModelView, ToStore } from "./store-protocol.ts";
 
 export class StoreClient {
   readonly #worker: Worker;
-  readonly #calls = new Map<number, PromiseWithResolvers<string>>();
+  readonly #calls = new Map<number, PromiseWithResolvers<Answer>>();
   readonly #started = Promise.withResolvers<void>();
   #broken: Error | undefined;
   #last = 0;
@@ -28,10 +30,10 @@ export class StoreClient {
           show(data.models, data.lasting);
           break;
         case "done":
-          this.#settle(data.call)?.resolve(data.id);
+          this.#settle(data.call)?.resolve(data.answer);
           break;
         case "failed":
-          this.#settle(data.call)?.reject(new Error(data.message));
+          this.#settle(data.call)?.reject(new StoreError(data.reason, data.message));
       }
     };
     // Its script could not be loaded, or something in it failed that no call answers for.
@@ -46,50 +48,80 @@ export class StoreClient {
     );
   }
 
-  /** Starts the download of the model at an address, and resolves to its id. */
-  add(address: string): Promise<string> {
+  /**
+   * Starts the download of the model at an address, and resolves to its id. `files` says where each of its files lies, if not
+   * beside the manifest under its own name.
+   */
+  add(address: string, files?: Record<string, string>): Promise<string> {
     void navigator.storage?.persist?.();
-    return this.#call((call) => ({ kind: "add", call, address }));
+    return this.#onModel((call) => ({ kind: "add", call, address, files }));
   }
 
   folder(name: string, files: Map<string, File>): Promise<string> {
-    return this.#call((call) => ({ kind: "folder", call, name, files }));
+    return this.#onModel((call) => ({ kind: "folder", call, name, files }));
   }
 
   resume(id: string): Promise<string> {
-    return this.#call((call) => ({ kind: "resume", call, id }));
+    return this.#onModel((call) => ({ kind: "resume", call, id }));
   }
 
   pause(id: string): Promise<string> {
-    return this.#call((call) => ({ kind: "pause", call, id }));
+    return this.#onModel((call) => ({ kind: "pause", call, id }));
   }
 
   remove(id: string): Promise<string> {
-    return this.#call((call) => ({ kind: "remove", call, id }));
+    return this.#onModel((call) => ({ kind: "remove", call, id }));
   }
 
-  /** A port behind which the store gives out a model's files. */
-  connect(id: string): MessagePort {
+  /** Downloads what is missing of a model, or waits for the download that is under way. */
+  whole(id: string): Promise<string> {
+    return this.#onModel((call) => ({ kind: "whole", call, id }));
+  }
+
+  /** Reads all that is stored of a model and forgets what is damaged. */
+  verify(id: string): Promise<string> {
+    return this.#onModel((call) => ({ kind: "verify", call, id }));
+  }
+
+  /** What a PNG says of how it was made; nothing where it says nothing. */
+  async settings(png: Blob): Promise<PictureSettings | undefined> {
+    return (await this.#call((call) => ({ kind: "settings", call, png }))) as PictureSettings | undefined;
+  }
+
+  /** A port behind which the store gives out a model's files to an engine, which has one model at a time. */
+  connect(id: string, engine = 0): MessagePort {
     const { port1, port2 } = new MessageChannel();
     const connect = () => {
       if (this.#broken) throw this.#broken;
-      this.#post({ kind: "connect", id, port: port1 }, [port1]);
+      this.#post({ kind: "connect", engine, id, port: port1 }, [port1]);
     };
     this.#started.promise.then(connect).catch((error: Error) => refuse(port1, error.message));
     return port2;
   }
 
-  async #call(message: (call: number) => ToStore): Promise<string> {
+  /** An engine is closed. */
+  leave(engine: number): void {
+    this.#started.promise.then(
+      () => this.#post({ kind: "leave", engine }),
+      () => {},
+    );
+  }
+
+  async #onModel(message: (call: number) => ToStore): Promise<string> {
+    return (await this.#call(message)) as string;
+  }
+
+  async #call(message: (call: number) => ToStore): Promise<Answer> {
     await this.#started.promise;
     if (this.#broken) throw this.#broken;
     this.#last += 1;
-    const call = Promise.withResolvers<string>();
+    const call = Promise.withResolvers<Answer>();
     this.#calls.set(this.#last, call);
     this.#post(message(this.#last));
     return call.promise;
   }
 
-  #settle(id: number): PromiseWithResolvers<string> | undefined {
+  #settle(id: number): PromiseWithResolvers<Answer> | undefined {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
     return call;

@@ -1,5 +1,8 @@
 /** The messages between the page and the store's worker, and between the engine's worker and the store's. */
 
+import type { PictureSettings } from "../api.ts";
+import type { StoreErrorKind } from "./store-error.ts";
+
 export type ModelKind = "built-in" | "url" | "folder";
 
 /** `partial`: nothing or a part is there, and nothing is being fetched; `waiting`: for another tab. */
@@ -28,13 +31,22 @@ export const BUILT_IN = "built-in";
 export type ToStore =
   /** First message: the compiled WASM, which checks manifests, and the address of the built-in model's. */
   | { kind: "start"; wasm: WebAssembly.Module; builtIn: string }
-  | { kind: "add"; call: number; address: string }
+  /** `files`: where each of its files lies, if not beside the manifest under its own name. */
+  | { kind: "add"; call: number; address: string; files?: Record<string, string> | undefined }
   | { kind: "folder"; call: number; name: string; files: Map<string, File> }
   | { kind: "resume"; call: number; id: string }
   | { kind: "pause"; call: number; id: string }
   | { kind: "remove"; call: number; id: string }
-  /** Gives the engine's worker access to a model, until the next one is given. */
-  | { kind: "connect"; id: string; port: MessagePort };
+  /** Answered when all of the model is there. */
+  | { kind: "whole"; call: number; id: string }
+  /** Answered when all that is stored of the model was read, and what is damaged is forgotten. */
+  | { kind: "verify"; call: number; id: string }
+  /** Reads the settings in a PNG. */
+  | { kind: "settings"; call: number; png: Blob }
+  /** Gives an engine's worker access to a model, until the same engine is given another one. */
+  | { kind: "connect"; engine: number; id: string; port: MessagePort }
+  /** An engine is closed: nothing of its model is in use any more. */
+  | { kind: "leave"; engine: number };
 
 export type FromStore =
   /** The answer to `start`; the other messages are sent after it. */
@@ -42,8 +54,11 @@ export type FromStore =
   | { kind: "broken"; message: string }
   | { kind: "models"; models: ModelView[]; lasting: boolean }
   /** The answer to a call. */
-  | { kind: "done"; call: number; id: string }
-  | { kind: "failed"; call: number; message: string };
+  | { kind: "done"; call: number; answer: Answer }
+  | { kind: "failed"; call: number; reason: StoreErrorKind; message: string };
+
+/** A model's id, or a picture's settings. */
+export type Answer = string | PictureSettings | undefined;
 
 /** What the engine's worker asks of its model. */
 export type FileRequest =

@@ -3,16 +3,19 @@
  * is replaced.
  */
 
-import init from "../../pkg/imagen_web.js";
+import init, { readSettings } from "../../pkg/imagen_web.js";
+import type { PictureSettings } from "../api.ts";
 import { ModelStore } from "./store.ts";
 import { StoreError } from "./store-error.ts";
-import type { FileAnswer, FileRequest, FromStore, ToStore } from "./store-protocol.ts";
+import type { Answer, FileAnswer, FileRequest, FromStore, ToStore } from "./store-protocol.ts";
 
 /** Milliseconds between two lists that are sent while a download runs. */
 const PACE = 150;
 
 let store: Promise<ModelStore>;
 let telling = 0;
+/** Requests of files that are not answered yet. */
+const asked = new Set<{ port: MessagePort; call: number }>();
 
 function send(message: FromStore): void {
   self.postMessage(message);
@@ -33,25 +36,33 @@ async function start(wasm: WebAssembly.Module, builtIn: string): Promise<ModelSt
   return ModelStore.start(new URL(builtIn), tell);
 }
 
-async function answer(call: number, work: (store: ModelStore) => string | Promise<string>): Promise<void> {
+async function answer(call: number, work: (store: ModelStore) => Answer | Promise<Answer>): Promise<void> {
   try {
-    send({ kind: "done", call, id: await work(await store) });
+    send({ kind: "done", call, answer: await work(await store) });
   } catch (error) {
-    send({ kind: "failed", call, message: StoreError.from(error).message });
+    const { kind, message } = StoreError.from(error);
+    send({ kind: "failed", call, reason: kind, message });
   }
 }
 
-async function connect(id: string, port: MessagePort): Promise<void> {
+/** Here, because this worker has the WASM and is never busy for long. */
+async function settings(png: Blob): Promise<PictureSettings | undefined> {
+  return readSettings(new Uint8Array(await png.arrayBuffer())) as PictureSettings | undefined;
+}
+
+async function connect(engine: number, id: string, port: MessagePort): Promise<void> {
   const opened = await store;
-  const use = opened.use(id);
+  const use = opened.use(engine, id);
   port.onmessage = async ({ data }: MessageEvent<FileRequest>) => {
     switch (data.kind) {
       case "file": {
+        const request = { port, call: data.call };
+        asked.add(request);
         const result = await opened.file(use, data.name).then(
           (blob): FileAnswer => ({ call: data.call, blob }),
           (error): FileAnswer => ({ call: data.call, message: StoreError.from(error).message }),
         );
-        port.postMessage(result);
+        if (asked.delete(request)) port.postMessage(result);
         break;
       }
       case "prefetch":
@@ -67,6 +78,15 @@ async function connect(id: string, port: MessagePort): Promise<void> {
   };
 }
 
+/** A trap in WASM leaves its promise open for ever and shows only here: whoever waits is told. */
+self.onunhandledrejection = (event) => {
+  event.preventDefault();
+  const message = StoreError.from(event.reason).message;
+  send({ kind: "broken", message });
+  for (const request of asked) request.port.postMessage({ call: request.call, message } satisfies FileAnswer);
+  asked.clear();
+};
+
 self.onmessage = ({ data }: MessageEvent<ToStore>) => {
   switch (data.kind) {
     case "start":
@@ -77,7 +97,7 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
       );
       break;
     case "add":
-      void answer(data.call, (store) => store.add(data.address));
+      void answer(data.call, (store) => store.add(data.address, data.files));
       break;
     case "folder":
       void answer(data.call, (store) => store.addFolder(data.name, data.files));
@@ -94,8 +114,20 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
     case "remove":
       void answer(data.call, (store) => store.remove(data.id).then(() => data.id));
       break;
+    case "whole":
+      void answer(data.call, (store) => store.fetched(data.id).then(() => data.id));
+      break;
+    case "verify":
+      void answer(data.call, (store) => store.verify(data.id).then(() => data.id));
+      break;
+    case "settings":
+      void answer(data.call, () => settings(data.png));
+      break;
     case "connect":
-      void connect(data.id, data.port);
+      void connect(data.engine, data.id, data.port);
+      break;
+    case "leave":
+      void store.then((store) => store.leave(data.engine));
       break;
   }
 };

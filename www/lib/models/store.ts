@@ -3,6 +3,7 @@
  * open. A model by address is used only when all of it is there and verified; the one that ships is used file by file.
  */
 
+import { dropDamaged } from "./damage.ts";
 import { Fetcher } from "./fetcher.ts";
 import { fetchManifest, MANIFEST, manifestAddress, Transient } from "./http.ts";
 import { InUse } from "./in-use.ts";
@@ -11,7 +12,7 @@ import { ifFree } from "./locks.ts";
 import { Memory } from "./memory.ts";
 import { Model, type StoredFile } from "./model.ts";
 import { Opfs } from "./opfs.ts";
-import { pieceRange, sha256Hex } from "./pieces.ts";
+import { sha256Hex } from "./pieces.ts";
 import type { Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
 import { BUILT_IN, type ModelView } from "./store-protocol.ts";
@@ -27,7 +28,8 @@ export class ModelStore {
   readonly #tabs = new BroadcastChannel("imagen-models");
   #opening: Promise<Model> | undefined;
   #folders = 0;
-  #inUse = new InUse("", undefined);
+  /** What each engine has open. */
+  readonly #inUse = new Map<number, InUse>();
 
   private constructor(storage: Storage, builtIn: URL, changed: () => void) {
     this.#storage = storage;
@@ -57,8 +59,11 @@ export class ModelStore {
     return views.sort((a, b) => Number(b.kind === BUILT_IN) - Number(a.kind === BUILT_IN));
   }
 
-  /** Reads the manifest at an address and starts the download; adding a model again looks for a newer one. */
-  async add(address: string): Promise<string> {
+  /**
+   * Reads the manifest at an address and starts the download; adding a model again looks for a newer one. `places` says
+   * where each file lies, if not beside the manifest under its own name.
+   */
+  async add(address: string, places?: Record<string, string>): Promise<string> {
     const url = manifestAddress(address);
     const id = (await sha256Hex(new TextEncoder().encode(url.href))).slice(0, 32);
     const old = this.#models.get(id);
@@ -71,13 +76,13 @@ export class ModelStore {
       if (error instanceof Transient && old?.whole) return id;
       throw error;
     }
-    const same = old && equal(old.manifest, manifest);
-    const model = same ? old : await Model.read(id, "url", url.href, manifest);
+    const model = old?.isOf(manifest) ? old : await Model.read(id, "url", url.href, manifest);
+    model.places = places;
     await this.#library.add(model);
     await model.measure(this.#storage);
     this.#models.set(id, model);
     this.#told();
-    if (old && !same) await this.#library.sweep();
+    if (old && old !== model) await this.#library.sweep();
     this.resume(id);
     return id;
   }
@@ -90,7 +95,7 @@ export class ModelStore {
     const bytes = new Uint8Array(await manifest.arrayBuffer());
     this.#folders += 1;
     const model = await Model.read(`folder-${this.#folders}`, "folder", name, bytes, files);
-    for (const { entry } of model.files) localFile(model, entry.file, entry.size);
+    for (const { entry } of model.files) model.localFile(entry);
     await model.measure(this.#storage);
     this.#models.set(model.id, model);
     this.#changed();
@@ -99,15 +104,17 @@ export class ModelStore {
 
   /** Starts or goes on with a download. What fails is told in the model's view. */
   resume(id: string): void {
-    this.#fetch(this.#model(id));
+    this.#fetch(this.#model(id)).catch(() => {});
   }
 
-  #fetch(model: Model): void {
+  async #fetch(model: Model): Promise<void> {
     if (model.whole || model.local) return;
-    this.#fetcher.start(model).done.then(
-      () => this.#told(),
-      () => this.#told(),
-    );
+    await this.#fetcher.start(model).done.finally(() => this.#told());
+  }
+
+  /** Downloads what is missing, or waits for the download that is under way. */
+  async fetched(id: string): Promise<void> {
+    await this.#fetch(this.#model(id));
   }
 
   async pause(id: string): Promise<void> {
@@ -118,7 +125,7 @@ export class ModelStore {
   async remove(id: string): Promise<void> {
     const model = this.#model(id);
     await this.#fetcher.stop(model);
-    if (this.#inUse.id === id) throw new StoreError("busy", `${model.card.name} is open: open another model first`);
+    if (this.#uses(id).length > 0) throw new StoreError("busy", `${model.card.name} is open: open another model first`);
     if (!model.local) {
       const others = await this.#library.used(id);
       for (const { key } of model.files) {
@@ -133,13 +140,20 @@ export class ModelStore {
     this.#told();
   }
 
-  /** From now on the engine reads this model as it is now; one that is opened again, until a newer one is whole, as it was. */
-  use(id: string): InUse {
-    const [before, listed] = [this.#inUse, id === BUILT_IN ? undefined : this.#models.get(id)];
-    const stays = before.id === id && before.model?.whole && !listed?.whole;
-    this.#inUse = new InUse(id, stays ? before.model : listed);
-    before.end().catch(() => {});
-    return this.#inUse;
+  /** From now on an engine reads this model as it is now; one that is opened again, until a newer one is whole, as it was. */
+  use(engine: number, id: string): InUse {
+    const [before, listed] = [this.#inUse.get(engine), id === BUILT_IN ? undefined : this.#models.get(id)];
+    const stays = before?.id === id && before.model?.whole && !listed?.whole;
+    const use = new InUse(id, stays ? before.model : listed);
+    this.#inUse.set(engine, use);
+    before?.end();
+    return use;
+  }
+
+  /** An engine has closed its model. */
+  leave(engine: number): void {
+    this.#inUse.get(engine)?.end();
+    this.#inUse.delete(engine);
   }
 
   /** A file for the engine, whole and verified. */
@@ -156,7 +170,7 @@ export class ModelStore {
     if (name === MANIFEST) return new Blob([model.manifest]);
     const file = model.files.find(({ entry }) => entry.file === name);
     if (!file) throw new StoreError("missing", "the manifest does not name it");
-    if (model.local) return localFile(model, name, file.entry.size);
+    if (model.local) return model.localFile(file.entry);
     return this.#stored(use, model, file);
   }
 
@@ -176,7 +190,7 @@ export class ModelStore {
     // A run that brings a single file comes first.
     while (model?.run && model.run.ready.size < model.files.length) await model.run.done.catch(() => {});
     // A version that another one has replaced is not to be had any more.
-    if (model && model === this.#models.get(use.id)) this.#fetch(model);
+    if (model && model === this.#models.get(use.id)) await this.#fetch(model).catch(() => {});
   }
 
   async stop(use: InUse): Promise<void> {
@@ -187,25 +201,18 @@ export class ModelStore {
   /** Hashes what is stored of a model and forgets the pieces that are damaged. */
   async recheck(use: InUse): Promise<void> {
     const model = this.#used(use);
-    if (!model || model.local) return;
-    await this.#fetcher.stop(model);
-    await use.release();
-    for (const { key, entry } of model.files) {
-      await ifFree(key, async () => {
-        const file = await this.#storage.open(key, entry);
-        try {
-          const damaged: number[] = [];
-          for (const index of file.record.indices().filter((index) => file.record.has(index))) {
-            const { start, end } = pieceRange(entry, index);
-            const hash = await sha256Hex(new Uint8Array(await file.read(start, end - start)));
-            if (file.record.hash(index) !== hash) damaged.push(index);
-          }
-          file.drop(damaged);
-        } finally {
-          file.close();
-        }
-      });
-    }
+    if (model) await this.#check(model, [use]);
+  }
+
+  /** The same for whoever doubts a model; engines that have it open let go of its files meanwhile. */
+  async verify(id: string): Promise<void> {
+    await this.#check(this.#model(id), this.#uses(id));
+  }
+
+  async #check(model: Model, uses: InUse[]): Promise<void> {
+    if (model.local) return;
+    await Promise.all([this.#fetcher.stop(model), ...uses.map((use) => use.release())]);
+    await dropDamaged(this.#storage, model.files);
     await model.measure(this.#storage);
     // Others may have the same files.
     await this.#refresh();
@@ -222,7 +229,7 @@ export class ModelStore {
       throw error;
     }
     const model = await Model.read(BUILT_IN, BUILT_IN, this.#builtIn.href, manifest);
-    const same = stored && equal(stored.manifest, manifest);
+    const same = stored?.isOf(manifest);
     if (!same) await this.#library.add(model);
     await model.measure(this.#storage);
     this.#models.set(BUILT_IN, model);
@@ -257,7 +264,7 @@ export class ModelStore {
     for (const model of models) {
       const known = this.#models.get(model.id);
       if (known?.run) continue;
-      const same = known && (model.id === BUILT_IN || equal(known.manifest, model.manifest));
+      const same = known && (model.id === BUILT_IN || known.isOf(model.manifest));
       const current = same ? known : model;
       await current.measure(this.#storage);
       this.#models.set(model.id, current);
@@ -276,6 +283,11 @@ export class ModelStore {
     return model;
   }
 
+  /** The engines that have a model open. */
+  #uses(id: string): InUse[] {
+    return [...this.#inUse.values()].filter((use) => use.id === id);
+  }
+
   /** The model behind a port. */
   #used({ id, model }: InUse): Model | undefined {
     return id === BUILT_IN ? this.#models.get(id) : model;
@@ -284,16 +296,4 @@ export class ModelStore {
 
 function gone(): StoreError {
   return new StoreError("missing", "this model is not here any more");
-}
-
-function localFile(model: Model, name: string, size: number): File {
-  const file = model.local?.get(name);
-  if (!file) throw new StoreError("missing", `${model.origin} holds no ${name}, which its ${MANIFEST} names`);
-  if (file.size === size) return file;
-  const message = `${name} has ${file.size} bytes instead of ${size}: it is not whole, or of another model`;
-  throw new StoreError("damaged", message);
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,0 +1,62 @@
+/**
+ * The page's words: one file per language, with the same keys in each, so that a missing translation does not compile.
+ *
+ * To add a language, write a file beside `en.ts` of the type `Messages` and name it in `LANGUAGES`.
+ */
+
+import { en } from "./en.ts";
+import type { Messages } from "./messages.ts";
+import { zh } from "./zh.ts";
+
+/** Each in its own words, and the script that it is written in. */
+const LANGUAGES = {
+  en: { name: "English", tag: "en", script: "Latin", messages: en as Messages },
+  zh: { name: "简体中文", tag: "zh-Hans", script: "Han", messages: zh },
+} as const;
+
+export type Language = keyof typeof LANGUAGES;
+
+export const languages = Object.entries(LANGUAGES).map(([id, { name, tag }]) => ({ id: id as Language, name, tag }));
+
+const REMEMBERED = "imagen-language";
+
+/** The words in use; another object after `setLanguage`. */
+export let t: Messages = en;
+export let language: Language = "en";
+
+/** Remembers the language for the next visit. */
+export function setLanguage(wanted: Language): void {
+  use(wanted);
+  try {
+    localStorage.setItem(REMEMBERED, wanted);
+  } catch {
+    // A browser that keeps nothing asks for it again.
+  }
+}
+
+/** The remembered language, else the first that the browser asks for and the page has, else English. */
+export function startLanguage(): void {
+  let remembered: string | null = null;
+  try {
+    remembered = localStorage.getItem(REMEMBERED);
+  } catch {
+    // As above.
+  }
+  const wanted = [remembered ?? "", ...navigator.languages].map((tag) => tag.toLowerCase().split("-")[0] ?? "");
+  use(wanted.find(known) ?? "en");
+}
+
+/** The script of the language in use, by its name in Unicode. */
+export function ownScript(): string {
+  return LANGUAGES[language].script;
+}
+
+function known(tag: string): tag is Language {
+  return tag in LANGUAGES;
+}
+
+function use(wanted: Language): void {
+  language = wanted;
+  t = LANGUAGES[wanted].messages;
+  document.documentElement.lang = LANGUAGES[wanted].tag;
+}

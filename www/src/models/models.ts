@@ -1,0 +1,209 @@
+/** The models that this browser has, which of them is in use, and what is being asked about them. */
+
+import type { StoreClient } from "../../lib/models/store-client.ts";
+import { BUILT_IN, type ModelView } from "../../lib/models/store-protocol.ts";
+import { shared } from "../../lib/shared.ts";
+import { t } from "../i18n/index.ts";
+import { asSaid, own, type Words } from "../words.ts";
+import { Folders, type KnownFolder } from "./folders.ts";
+import type { PickedFolder } from "./local-folder.ts";
+import { Speed } from "./speed.ts";
+
+export interface ModelsEvents {
+  /** The user wants pictures from this model. */
+  open(model: ModelView | undefined, id: string): void;
+  /** A model that was asked for is fetched. */
+  waiting(words: () => string): void;
+  /** The user has to say whether to go to an address. */
+  asking(): void;
+  /** A model that was asked for cannot be had. */
+  failed(message: string): void;
+  changed(): void;
+}
+
+export class Models {
+  readonly #store: StoreClient;
+  readonly #events: ModelsEvents;
+  readonly #folders = new Folders();
+  readonly #speeds = new Map<string, Speed>();
+  list: readonly ModelView[] = [];
+  /** Folders of an earlier visit, which the browser lets open again when it is asked. */
+  folders: readonly KnownFolder[] = [];
+  lasting = true;
+  /** The model that pictures are made with. */
+  opened = "";
+  trouble: Words | undefined;
+  /** An address that the page was opened with, until the user says whether to go there. */
+  asked: URL | undefined;
+  /** Being checked, by id. */
+  readonly checking = new Set<string>();
+  /** A model that is opened as soon as it is whole. */
+  #awaited = "";
+  /** Why it is not, as it was told. */
+  #told = "";
+  #heard = Promise.withResolvers<void>();
+
+  constructor(events: ModelsEvents) {
+    this.#events = events;
+    this.#store = shared().store;
+    shared().watch((list, lasting) => this.#show(list, lasting));
+    this.#folders.list().then((folders) => {
+      this.folders = folders;
+      events.changed();
+    });
+  }
+
+  get current(): ModelView | undefined {
+    return this.list.find(({ id }) => id === this.opened);
+  }
+
+  /** The model that is in use or waited for, while some of it is missing. */
+  get missing(): ModelView | undefined {
+    const model = this.list.find(({ id }) => id === this.#awaited) ?? this.current;
+    return model && model.state !== "whole" ? model : undefined;
+  }
+
+  speed(id: string): Speed {
+    let speed = this.#speeds.get(id);
+    if (!speed) {
+      speed = new Speed();
+      this.#speeds.set(id, speed);
+    }
+    return speed;
+  }
+
+  /** Opens the model that ships; another one by address when the user agrees, unless it is here already. */
+  async start(address: string | null): Promise<void> {
+    if (!address) return this.open(BUILT_IN);
+    const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(address) ? address : `https://${address}`;
+    const url = URL.canParse(absolute) ? new URL(absolute) : undefined;
+    if (!url) return this.#events.failed(t.addressWrong(address));
+    await this.#heard.promise;
+    if (this.list.some(({ kind, origin }) => kind === "url" && sameModel(origin, url))) return this.#go(url);
+    this.asked = url;
+    this.#events.asking();
+  }
+
+  /** The user agrees to the address that the page was opened with. */
+  accept(): void {
+    const { asked } = this;
+    this.asked = undefined;
+    if (asked) this.#go(asked);
+    this.#events.changed();
+  }
+
+  decline(): void {
+    this.asked = undefined;
+    this.open(BUILT_IN);
+  }
+
+  open(id: string): void {
+    this.#awaited = "";
+    this.opened = id;
+    this.#events.open(this.current, id);
+    this.#events.changed();
+  }
+
+  add(address: string): Promise<boolean> {
+    return this.#try(this.#store.add(address));
+  }
+
+  resume(id: string): Promise<boolean> {
+    return this.#try(this.#store.resume(id));
+  }
+
+  pause(id: string): Promise<boolean> {
+    return this.#try(this.#store.pause(id));
+  }
+
+  remove(id: string): Promise<boolean> {
+    return this.#try(this.#store.remove(id));
+  }
+
+  /** Reads all that is stored of a model and forgets what is damaged. */
+  async verify(id: string): Promise<void> {
+    this.checking.add(id);
+    this.#events.changed();
+    await this.#try(this.#store.verify(id));
+    this.checking.delete(id);
+    this.#events.changed();
+  }
+
+  /** Opens a folder of this computer, and remembers it where the browser gives a handle. */
+  folder(picked: Promise<PickedFolder | undefined>): Promise<boolean> {
+    const opened = picked.then(async (folder) => {
+      if (!folder) return;
+      this.#await(await this.#store.folder(folder.name, folder.files));
+      if (folder.handle) this.folders = await this.#folders.remember(folder.handle);
+    });
+    return this.#try(opened);
+  }
+
+  reopen(folder: KnownFolder): Promise<boolean> {
+    return this.folder(this.#folders.open(folder));
+  }
+
+  async forget(folder: KnownFolder): Promise<void> {
+    this.folders = await this.#folders.forget(folder);
+    this.#events.changed();
+  }
+
+  #go(url: URL): void {
+    this.#events.waiting(() => t.fetchingModel);
+    this.#store.add(url.href).then(
+      (id) => this.#await(id),
+      (error: Error) => this.#events.failed(error.message),
+    );
+  }
+
+  #await(id: string): void {
+    this.#awaited = id;
+    this.#told = "";
+    this.#openAwaited();
+  }
+
+  #openAwaited(): void {
+    const model = this.list.find(({ id }) => id === this.#awaited);
+    if (model?.state === "whole") {
+      this.open(model.id);
+    } else if (model && model.error !== this.#told) {
+      // It stays waited for: a download that is resumed leads to it.
+      this.#told = model.error;
+      if (model.error) this.#events.failed(model.error);
+    }
+  }
+
+  #show(list: readonly ModelView[], lasting: boolean): void {
+    this.list = list;
+    this.lasting = lasting;
+    const now = performance.now();
+    for (const { id, state, held } of list) {
+      if (state === "downloading") this.speed(id).mark(held, now);
+      else this.speed(id).reset();
+    }
+    this.#heard.resolve();
+    this.#openAwaited();
+    this.#events.changed();
+  }
+
+  /** Shows what became of an action, and whether it went well. */
+  async #try(action: Promise<unknown>): Promise<boolean> {
+    try {
+      await action;
+      this.trouble = undefined;
+      return true;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.trouble = message ? asSaid(message) : own(() => t.somethingWrong);
+      return false;
+    } finally {
+      this.#events.changed();
+    }
+  }
+}
+
+/** Whether a stored model's address is what an address leads to: its manifest, or the folder of it. */
+function sameModel(origin: string, url: URL): boolean {
+  const plain = (address: string) => address.replace(/#.*$/, "").replace(/\/?(imagen\.json)?$/, "");
+  return plain(origin) === plain(url.href);
+}
