@@ -16,6 +16,8 @@ pub mod efficient_unet;
 pub mod gpu;
 pub mod image;
 pub mod text;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod unet;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

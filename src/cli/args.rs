@@ -32,6 +32,9 @@ pub enum Command {
     Dataset(Dataset),
     /// Show what is in a model's folder, a GGUF file or a PNG made by this program.
     Inspect(Inspect),
+    /// Train a stage on pictures with captions, from a model or anew.
+    #[cfg(feature = "train")]
+    Train(Box<super::train::Train>),
     /// Time the tiles of the matrix kernels on this machine's GPU, for `src/gpu/kernels/tile.rs`.
     Tune(Tune),
 }

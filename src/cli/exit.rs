@@ -35,6 +35,12 @@ impl Failure {
         Self { exit: Exit::Failure, message: message.to_string() }
     }
 
+    /// The user stopped it.
+    #[cfg(feature = "train")]
+    pub fn cancelled(message: impl Display) -> Self {
+        Self { exit: Exit::Cancelled, message: message.to_string() }
+    }
+
     /// A fault in what the user asked for.
     pub fn usage(message: impl Display) -> Self {
         Self { exit: Exit::Usage, message: message.to_string() }

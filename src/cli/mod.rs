@@ -16,6 +16,10 @@ mod model;
 mod per_stage;
 mod progress;
 mod save;
+#[cfg(feature = "train")]
+mod train;
+#[cfg(feature = "train")]
+mod train_settings;
 mod tune;
 
 pub use args::{Arguments, Command};
@@ -30,6 +34,8 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Convert(command) => convert::run(&command, json),
         Command::Dataset(command) => dataset::run(&command, json),
         Command::Inspect(command) => inspect::run(&command, json),
+        #[cfg(feature = "train")]
+        Command::Train(command) => train::run(&command, json),
         Command::Tune(command) => tune::run(&command, json),
     };
     exit::report(result, json)

@@ -27,11 +27,18 @@ mod text;
 mod vocabulary;
 
 pub use error::ConvertError;
+#[cfg(feature = "train")]
+pub(crate) use network::write_tensors;
+#[cfg(feature = "train")]
+pub(crate) use output::{Staging, write};
 pub use quantization::{Mixture, Quantization};
+#[cfg(feature = "train")]
+pub(crate) use stage::metadata as unet_metadata;
+#[cfg(feature = "train")]
+pub(crate) use text::{CONTEXT, TEXT_ENCODER_FILE, metadata as text_metadata};
 
 use crate::cascade::manifest::{Manifest, StageManifest};
 use assembly::Converted;
-use output::Staging;
 use recipe::{Recipe, TextEncoderSource, TokenizerSource};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -90,7 +97,7 @@ pub fn convert_with(
     }
     let existing = assembly::existing(out)?;
     check_files(out, &recipes, existing.as_ref())?;
-    let staging = Staging::create(out)?;
+    let staging = output::Staging::create(out)?;
     let folder = staging.path();
     let mut converted = Converted::default();
     if let Some(tokenizer) = recipes.iter().find_map(|recipe| recipe.tokenizer.as_ref()) {

@@ -84,6 +84,36 @@ pub(super) fn write(
     Ok(entry)
 }
 
+/// Writes `out/file` with tensors that lie in memory as a file holds them. `rename` gives their names in the file.
+#[cfg(feature = "train")]
+pub(crate) fn write_tensors(
+    tensors: &[crate::weights::StoredTensor],
+    rename: impl Fn(&str) -> String,
+    mut metadata: Metadata,
+    (out, file): (&Path, &str),
+    mixture: super::Mixture,
+) -> Result<FileEntry, ConvertError> {
+    let formats = mixture.formats(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())));
+    if formats.values().any(|format| format.block_values() > 1) {
+        metadata.set("general.quantization_version", 2u32);
+    }
+    let path = out.join(file).display().to_string();
+    let mut writer = GgufWriter::new(path.clone(), metadata);
+    for tensor in tensors {
+        let format = formats[&tensor.name];
+        if tensor.values.iter().any(|value| !value.is_finite() || value.abs() > format.largest()) {
+            let reason = format!("it holds values that are not finite, or beyond the range of {format}");
+            return Err(ConvertError::Tensor { path, tensor: tensor.name.clone(), reason });
+        }
+        writer.declare(&rename(&tensor.name), &tensor.shape, format)?;
+    }
+    let mut body = writer.begin(Output::create(out, file)?)?;
+    for tensor in tensors {
+        body.rows(&tensor.values)?;
+    }
+    body.finish()?.finish()
+}
+
 fn in_range(checkpoint: &Checkpoint, plan: &Plan, values: &[f32]) -> Result<(), ConvertError> {
     if values.iter().any(|value| !value.is_finite()) {
         return Err(checkpoint.tensor_error(&plan.from, "it holds values that are not finite"));

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 /// A folder inside the cascade directory where its new files are written. It goes away with everything in it unless it is
 /// published: an error leaves the directory as it was.
-pub(super) struct Staging {
+pub(crate) struct Staging {
     folder: TempDir,
     out: PathBuf,
     /// The directory was made for this.
@@ -109,7 +109,7 @@ impl Write for Output {
 }
 
 /// Writes a small file in one go.
-pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, ConvertError> {
+pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, ConvertError> {
     let mut output = Output::create(folder, name)?;
     output.write_all(bytes).map_err(|error| ConvertError::write(&folder.join(name), &error))?;
     output.finish()

@@ -165,10 +165,15 @@ fn weights(
         Plan { from: name.clone(), to: name, tensor, format }
     };
     let plans: Vec<Plan> = wanted.into_iter().map(plan).collect();
-    let mut metadata = Metadata::new("imagen-unet");
-    let json = serde_json::to_string(config).map_err(|error| ConvertError::malformed(&path, error))?;
-    metadata.set("imagen.unet.config", json);
+    let metadata = metadata(config).map_err(|error| ConvertError::malformed(&path, error))?;
     network::write(checkpoint, &plans, metadata, (out, file), progress)
+}
+
+/// What a U-Net's file says of itself.
+pub(crate) fn metadata(config: &UNetConfig) -> serde_json::Result<Metadata> {
+    let mut metadata = Metadata::new("imagen-unet");
+    metadata.set("imagen.unet.config", serde_json::to_string(config)?);
+    Ok(metadata)
 }
 
 /// A stage as `cascade.json` describes it.

@@ -11,13 +11,13 @@ use burn::tensor::Device;
 use serde::Deserialize;
 use std::path::Path;
 
-pub(super) const TEXT_ENCODER_FILE: &str = "text_encoder.gguf";
+pub(crate) const TEXT_ENCODER_FILE: &str = "text_encoder.gguf";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 const SENTENCEPIECE: &str = "spiece.model";
 /// The maximum distance is not stored in GGUF: every program takes this one.
 const MAX_DISTANCE: usize = 128;
 /// T5 was trained on this many tokens; nothing depends on it.
-const CONTEXT: u32 = 512;
+pub(crate) const CONTEXT: u32 = 512;
 
 /// Copies `tokenizer.json` of a folder, or makes it from a SentencePiece model.
 pub(super) fn tokenizer(
@@ -121,7 +121,7 @@ fn generation(checkpoint: &Checkpoint, plans: &[Plan]) -> Result<(), ConvertErro
 }
 
 /// The keys that llama.cpp's converter writes.
-fn metadata(config: &T5Config, context: u32) -> Metadata {
+pub(crate) fn metadata(config: &T5Config, context: u32) -> Metadata {
     let mut metadata = Metadata::new("t5encoder");
     // Sizes were checked to be far below 2³².
     let mut size = |key: &str, value: usize| metadata.set(&format!("t5encoder.{key}"), value as u32);

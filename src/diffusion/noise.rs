@@ -49,6 +49,12 @@ pub fn normal(seed: u64, stage: u32, draw: Draw, image: u32, out: &mut [f32]) {
     }
 }
 
+/// Four uniformly random words of a counter: for choices that are not noise. The draws of [`normal`] have a counter 2 below
+/// `u32::MAX`; with that there, the words are independent of them.
+pub fn words(seed: u64, counter: [u32; 4]) -> [u32; 4] {
+    philox(counter, [seed as u32, (seed >> 32) as u32])
+}
+
 /// Ten rounds of Philox4x32.
 pub(crate) fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {

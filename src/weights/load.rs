@@ -8,6 +8,7 @@
 //! dequantised piece by piece into its own buffer, to put the buffers in. The random values that burn would initialise
 //! with are lazy and never computed.
 
+use super::path::{Layout, Path};
 use super::{Piece, Weights, WeightsError};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -74,16 +75,6 @@ fn survey<M: Module>(module: &M, rename: &dyn Fn(&str) -> String) -> BTreeMap<St
     survey.wanted
 }
 
-/// How a parameter's values lie in the file.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Layout {
-    AsIs,
-    /// `[in, out]`, in the file `[out, in]`.
-    Transposed,
-    /// `[out, in, kh, kw]`, in the file `[out, kh·kw·in]`.
-    Convolution,
-}
-
 /// What one parameter needs.
 struct Want {
     tensor: String,
@@ -93,11 +84,7 @@ struct Want {
 
 impl Want {
     fn stored_shape(&self) -> Vec<usize> {
-        match (self.layout, self.shape.as_slice()) {
-            (Layout::Transposed, &[inputs, outputs]) => vec![outputs, inputs],
-            (Layout::Convolution, &[outputs, inputs, height, width]) => vec![outputs, height * width * inputs],
-            (_, shape) => shape.to_vec(),
-        }
+        self.layout.stored_shape(&self.shape)
     }
 
     fn check(&self, stored: &[usize]) -> Result<(), WeightsError> {
@@ -152,45 +139,6 @@ fn transpose(rows: &[f32], columns: usize, out: &mut [f32], outputs: usize, firs
                     out[at + i] = row[column];
                 }
             }
-        }
-    }
-}
-
-/// Where in the module the walk is.
-#[derive(Default)]
-struct Path {
-    names: Vec<String>,
-    containers: Vec<String>,
-}
-
-impl Path {
-    fn enter(&mut self, name: &str, container: &str) {
-        self.names.push(name.to_owned());
-        self.containers.push(container.to_owned());
-    }
-
-    fn exit(&mut self) {
-        self.names.pop();
-        self.containers.pop();
-    }
-
-    /// The path as the checkpoint writes it. The variant of an enum is no part of it.
-    fn name(&self) -> String {
-        let parts = self.names.iter().zip(&self.containers).filter(|(_, container)| !container.starts_with("Enum:"));
-        let mut names: Vec<&str> = parts.map(|(name, _)| name.as_str()).collect();
-        match names.last_mut() {
-            Some(last) if *last == "gamma" => *last = "weight",
-            Some(last) if *last == "beta" => *last = "bias",
-            _ => {}
-        }
-        names.join(".")
-    }
-
-    fn layout(&self, dimensions: usize) -> Layout {
-        match self.containers.last().map(String::as_str) {
-            Some("Struct:Linear") if dimensions == 2 => Layout::Transposed,
-            _ if dimensions == 4 => Layout::Convolution,
-            _ => Layout::AsIs,
         }
     }
 }

@@ -15,8 +15,11 @@ mod index;
 mod load;
 mod memory_source;
 mod metadata;
+mod path;
 mod pieces;
 mod source;
+#[cfg(feature = "train")]
+mod store;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -34,7 +37,11 @@ pub use index::WeightIndex;
 pub use load::{WantedTensor, load_module, wanted_tensors};
 pub use memory_source::MemorySource;
 pub use metadata::{Array, Metadata, Value};
+#[cfg(feature = "train")]
+pub(crate) use path::Path;
 pub use pieces::{CheckedSource, PieceHashes};
 pub use source::Source;
+#[cfg(feature = "train")]
+pub use store::{StoredTensor, stored_tensors};
 pub use tensor::{Piece, TensorInfo};
 pub use writer::{GgufBody, GgufWriter};

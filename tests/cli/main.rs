@@ -8,6 +8,7 @@ mod models;
 mod program;
 #[path = "../storybook/mod.rs"]
 mod storybook;
+mod train;
 
 use program::{Program, quick, text};
 use serde_json::Value;

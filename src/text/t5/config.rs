@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 /// The two feed-forward layers that T5 encoders have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "train", derive(serde::Serialize, Deserialize))]
 pub enum FeedForwardKind {
     /// T5 v1.0: `wo(relu(wi(x)))`.
     Relu,
@@ -16,6 +17,7 @@ pub enum FeedForwardKind {
 
 /// Sizes of a T5 encoder. Names as in transformers' `T5Config`.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "train", derive(serde::Serialize, Deserialize))]
 pub struct T5Config {
     pub vocab_size: usize,
     /// Width of the residual stream and of the embedding.

@@ -15,24 +15,72 @@ const COLUMNS: usize = 1 << 18;
 /// - weight: `[out, in, kernel, kernel]`, kernel odd
 /// - bias: `[out]`
 /// - output: `[batch, out, height, width]`
-pub(in crate::unet) fn convolve(x: &Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Option<Tensor<4>> {
-    let ([batch, channels, height, width], [outputs, _, kernel, _]) = (x.dims(), weight.dims());
+pub(super) fn convolve(x: &Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Option<Tensor<4>> {
+    let sizes = Sizes::of(x.dims(), weight.dims());
     let (weight, bias) = (Values::of(weight)?, bias.map_or(Some(None), |bias| Values::of(bias).map(Some))?);
     let values = Values::of(x.clone())?;
-    let (pixels, depth) = (height * width, channels * kernel * kernel);
-    let mut out = vec![0.0; batch * outputs * pixels];
-    if let Some(bias) = &bias {
-        let planes = out.chunks_exact_mut(pixels).zip(bias.slice().iter().cycle());
+    let out = product(values.slice(), weight.slice(), bias.as_ref().map(Values::slice), sizes);
+    Some(Tensor::from_data(TensorData::new(out, sizes.output()), &x.device()))
+}
+
+/// Sizes of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub batch: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub height: usize,
+    pub width: usize,
+    pub kernel: usize,
+}
+
+impl Sizes {
+    /// From the shapes of x and weight.
+    pub fn of([batch, inputs, height, width]: [usize; 4], [outputs, _, kernel, _]: [usize; 4]) -> Self {
+        Self { batch, inputs, outputs, height, width, kernel }
+    }
+
+    pub fn output(&self) -> [usize; 4] {
+        [self.batch, self.outputs, self.height, self.width]
+    }
+
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Values of a window.
+    pub fn depth(&self) -> usize {
+        self.inputs * self.kernel * self.kernel
+    }
+}
+
+/// The convolution of dense values.
+pub(super) fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, sizes: Sizes) -> Vec<f32> {
+    let (pixels, outputs) = (sizes.pixels(), sizes.outputs);
+    let mut out = vec![0.0; sizes.batch * outputs * pixels];
+    if let Some(bias) = bias {
+        let planes = out.chunks_exact_mut(pixels).zip(bias.iter().cycle());
         planes.for_each(|(plane, bias)| plane.fill(*bias));
     }
+    for_each_tile(x, sizes, |entry, first, count, columns| {
+        let out = &mut out[entry * outputs * pixels..][..outputs * pixels];
+        accumulate(weight, columns, count, &mut out[first..], pixels);
+    });
+    out
+}
+
+/// Unfolds the pictures of a batch, tile by tile: `work` gets the picture's number, the tile's first pixel, its number of
+/// pixels, and their windows as columns, `[depth, pixels of the tile]`.
+pub(super) fn for_each_tile(x: &[f32], sizes: Sizes, mut work: impl FnMut(usize, usize, usize, &[f32])) {
+    let Sizes { batch, inputs, height, width, kernel, .. } = sizes;
+    let (pixels, depth) = (sizes.pixels(), sizes.depth());
     let lines = (COLUMNS / (depth * width)).clamp(1, height);
     let border = (kernel / 2) as isize;
     let mut columns = if kernel == 1 { Vec::new() } else { vec![0.0; depth * lines * width] };
     for entry in 0..batch {
-        let x = &values.slice()[entry * channels * pixels..][..channels * pixels];
-        let out = &mut out[entry * outputs * pixels..][..outputs * pixels];
+        let x = &x[entry * inputs * pixels..][..inputs * pixels];
         if kernel == 1 {
-            accumulate(weight.slice(), x, pixels, out, pixels);
+            work(entry, 0, pixels, x);
             continue;
         }
         for first in (0..height).step_by(lines) {
@@ -44,10 +92,9 @@ pub(in crate::unet) fn convolve(x: &Tensor<4>, weight: Tensor<4>, bias: Option<T
                 let plane = &x[channel * pixels..][..pixels];
                 unfold(plane, width, first, [window / kernel, window % kernel].map(|at| at as isize - border), column);
             });
-            accumulate(weight.slice(), columns, tile, &mut out[first * width..], pixels);
+            work(entry, first * width, tile, columns);
         }
     }
-    Some(Tensor::from_data(TensorData::new(out, [batch, outputs, height, width]), &x.device()))
 }
 
 /// The lines of a plane from `first` on, moved by `down` and `right` positions, with zeros where it ends.
@@ -67,6 +114,14 @@ fn unfold(plane: &[f32], width: usize, first: usize, [down, right]: [isize; 2], 
     }
 }
 
+/// All cores natively; WebAssembly has one.
+pub(super) fn threads() -> Parallelism {
+    #[cfg(not(target_arch = "wasm32"))]
+    return Parallelism::Rayon(0);
+    #[cfg(target_arch = "wasm32")]
+    return Parallelism::None;
+}
+
 /// `out += weight · columns`; everything dense but the rows of `out`.
 ///
 /// # Shapes
@@ -77,18 +132,31 @@ fn accumulate(weight: &[f32], columns: &[f32], count: usize, out: &mut [f32], st
     let (rows, depth) = (out.len().div_ceil(stride), columns.len() / count);
     assert!(weight.len() == rows * depth && columns.len() == depth * count);
     assert!(count <= stride && out.len() >= (rows - 1) * stride + count);
-    #[cfg(not(target_arch = "wasm32"))]
-    let threads = Parallelism::Rayon(0);
-    #[cfg(target_arch = "wasm32")]
-    let threads = Parallelism::None;
     let (to, left, right) = (out.as_mut_ptr(), weight.as_ptr(), columns.as_ptr());
     let [out_row, left_row, right_row] = [stride, depth, count].map(|row| row as isize);
     // SAFETY: the assertions say that all rows lie inside the slices and that those of `out` do not overlap; `out` is
     // borrowed mutably and so overlaps neither of the others.
     unsafe {
         gemm(
-            rows, count, depth, to, 1, out_row, true, left, 1, left_row, right, 1, right_row, 1.0, 1.0, false, false,
-            false, threads,
+            rows,
+            count,
+            depth,
+            to,
+            1,
+            out_row,
+            true,
+            left,
+            1,
+            left_row,
+            right,
+            1,
+            right_row,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            threads(),
         );
     }
 }

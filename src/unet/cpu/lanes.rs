@@ -5,9 +5,11 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// erf(x / √2) / x as a fraction of two polynomials in x², for |x| up to the range; beyond, erf is 1 in f32. Fitted;
 /// off by less than 3e-8, and 4e-7 with the rounding of f32.
-const ERF_TOP: [f32; 6] = [0.797_884_46, 0.067_704_834, 0.009_354_49, 0.000_337_646_1, 1.270_415_2e-5, 4.549_889_7e-8];
-const ERF_BOTTOM: [f32; 6] = [1.0, 0.251_521_35, 0.028_645_735, 0.001_884_430_4, 7.364_653e-5, 1.197_503_1e-6];
-const ERF_RANGE: f32 = 5.5;
+pub(super) const ERF_TOP: [f32; 6] =
+    [0.797_884_46, 0.067_704_834, 0.009_354_49, 0.000_337_646_1, 1.270_415_2e-5, 4.549_889_7e-8];
+pub(super) const ERF_BOTTOM: [f32; 6] =
+    [1.0, 0.251_521_35, 0.028_645_735, 0.001_884_430_4, 7.364_653e-5, 1.197_503_1e-6];
+pub(super) const ERF_RANGE: f32 = 5.5;
 
 /// The sums of all differences from a value and of their squares.
 pub(super) struct Differences<'a> {

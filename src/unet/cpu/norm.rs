@@ -13,7 +13,7 @@ use burn::tensor::{Tensor, TensorData};
 ///
 /// # Shapes
 /// - x, output: `[batch, channels, height, width]`
-pub(in crate::unet) fn normalise(
+pub(super) fn normalise(
     x: &Tensor<4>,
     norm: &GroupNorm,
     scale_shift: Option<&ScaleShift>,
@@ -34,15 +34,8 @@ pub(in crate::unet) fn normalise(
     let mut out = vec![0.0; batch * channels * pixels];
     for_each_chunk(&mut out, per_group * pixels, |group, out| {
         let x = &values.slice()[group * per_group * pixels..][..out.len()];
-        let planes = || x.chunks_exact(pixels);
-        let count = x.len() as f64;
-        let sums = |from: f32, power: usize| {
-            planes().map(|plane| f64::from(Differences { values: plane, from }.run()[power - 1])).sum::<f64>()
-        };
-        let mean = sums(0.0, 1) / count;
-        let variance = sums(mean as f32, 2) / count;
-        let inverse = (variance + norm.epsilon).sqrt().recip();
-        for (index, (x, out)) in planes().zip(out.chunks_exact_mut(pixels)).enumerate() {
+        let (mean, inverse) = statistics(x, pixels, norm.epsilon);
+        for (index, (x, out)) in x.chunks_exact(pixels).zip(out.chunks_exact_mut(pixels)).enumerate() {
             let of_all = group * per_group + index;
             let channel = of_all % channels;
             let mut a = inverse * gamma.as_ref().map_or(1.0, |gamma| f64::from(gamma.slice()[channel]));
@@ -55,4 +48,16 @@ pub(in crate::unet) fn normalise(
         }
     });
     Some(Tensor::from_data(TensorData::new(out, x.dims()), &x.device()))
+}
+
+/// Mean and inverse deviation of a group, which is planes of so many pixels.
+pub(super) fn statistics(x: &[f32], pixels: usize, epsilon: f64) -> (f64, f64) {
+    let count = x.len() as f64;
+    let sums = |from: f32, power: usize| {
+        let planes = x.chunks_exact(pixels);
+        planes.map(|plane| f64::from(Differences { values: plane, from }.run()[power - 1])).sum::<f64>()
+    };
+    let mean = sums(0.0, 1) / count;
+    let variance = sums(mean as f32, 2) / count;
+    (mean, (variance + epsilon).sqrt().recip())
 }

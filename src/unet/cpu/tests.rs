@@ -70,6 +70,85 @@ proptest! {
     }
 }
 
+/// With gradients: what `f` gives, and what its gradient is for each of the tensors that it is given.
+#[cfg(feature = "train")]
+fn pulled<const N: usize>(inputs: [Tensor<4>; N], f: impl Fn(&[Tensor<4>; N]) -> Tensor<4>) -> Vec<Tensor<4>> {
+    let inputs = inputs.map(|input| input.autodiff().require_grad());
+    let out = f(&inputs);
+    // Weights that differ from place to place, so that every value's gradient counts.
+    let count = out.shape().num_elements();
+    let weights = Tensor::<1, burn::tensor::Int>::arange(0..count as i64, &Device::flex()).float().sin();
+    let weights = weights.reshape(out.dims()).autodiff();
+    let gradients = (out.clone() * weights).sum().backward();
+    let of = inputs.iter().map(|input| input.grad(&gradients).expect("it has a gradient"));
+    std::iter::once(out.without_autodiff()).chain(of).collect()
+}
+
+#[cfg(feature = "train")]
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn gradients_of_convolutions(
+        batch in 1usize..3, inputs in 1usize..40, outputs in 1usize..40, height in 1usize..20, width in 1usize..20,
+        border in 0usize..3,
+    ) {
+        let (x, layer) = (random([batch, inputs, height, width]), layer([inputs, outputs], 2 * border + 1, true));
+        let bias = layer.bias.as_ref().unwrap().val().reshape([1, outputs, 1, 1]);
+        let given = [x, layer.weight.val(), bias];
+        let flat = |bias: &Tensor<4>| bias.clone().reshape([outputs]);
+        let ours = pulled(given.clone(), |[x, weight, bias]| convolve(x, weight.clone(), Some(flat(bias))).unwrap());
+        let options = burn::tensor::ops::ConvOptions::new([1, 1], [border, border], [1, 1], 1);
+        let theirs = pulled(given, |[x, weight, bias]| {
+            burn::tensor::module::conv2d(x.clone(), weight.clone(), Some(flat(bias)), options.clone())
+        });
+        for (index, (ours, theirs)) in ours.into_iter().zip(theirs).enumerate() {
+            // A bias's gradient may be a small difference of large sums.
+            let error = error(ours, theirs);
+            prop_assert!(error <= 2e-4, "{index}: {error}");
+        }
+    }
+
+    #[test]
+    fn gradients_of_norms(
+        batch in 1usize..3, groups in 1usize..5, per_group in 1usize..5, height in 1usize..20, width in 4usize..20,
+        scaled: bool, activation in prop::option::of(prop::sample::select(vec![Activation::Silu, Activation::Gelu])),
+    ) {
+        let channels = groups * per_group;
+        let given = [random([batch, channels, height, width]), random([1, channels, 1, 1]), random([1, channels, 1, 1]),
+            random([batch, channels, 1, 1]), random([batch, channels, 1, 1])];
+        let ours = pulled(given.clone(), |[x, gamma, beta, scale, shift]| {
+            let mut norm = GroupNormConfig::new(groups, channels).with_epsilon(1e-5).init(&Device::flex());
+            let param = |t: &Tensor<4>| Some(burn::module::Param::initialized(burn::module::ParamId::new(), t.clone().reshape([channels])));
+            (norm.gamma, norm.beta) = (param(gamma), param(beta));
+            let rows = |t: &Tensor<4>| t.clone().reshape([batch, channels]);
+            // Without, they still take part, so that both sides have the same gradients.
+            let (y, rest) = match scaled {
+                true => (normalise(x, &norm, Some(&(rows(scale), rows(shift))), activation), None),
+                false => (normalise(x, &norm, None, activation), Some(scale.clone() + shift.clone())),
+            };
+            rest.map_or(y.clone().unwrap(), |rest| y.unwrap() + rest)
+        });
+        let theirs = pulled(given, |[x, gamma, beta, scale, shift]| {
+            let grouped = x.clone().reshape([batch, groups, per_group * height * width, 1]);
+            let mean = grouped.clone().mean_dim(2);
+            let centred = grouped - mean;
+            let deviation = centred.clone().square().mean_dim(2).add_scalar(1e-5).sqrt();
+            let y = (centred / deviation).reshape(x.dims()) * gamma.clone() + beta.clone();
+            let activate = |y: Tensor<4>| activation.map_or(y.clone(), |activation| activation.forward(y));
+            match scaled {
+                true => activate(y * scale.clone().add_scalar(1.0) + shift.clone()),
+                false => activate(y) + (scale.clone() + shift.clone()),
+            }
+        });
+        for (index, (ours, theirs)) in ours.into_iter().zip(theirs).enumerate() {
+            // Some gradients are small differences of large sums: what counts is the size of the whole.
+            let error = error(ours, theirs);
+            prop_assert!(error <= 2e-4, "{index}: {error}");
+        }
+    }
+}
+
 #[test]
 fn pictures_of_several_tiles() {
     let (x, layer) = (random([2, 70, 37, 41]), layer([70, 33], 3, true));

@@ -1,0 +1,205 @@
+//! `imagen train`: a run that is killed goes on as if nothing had been, and whatever goes wrong loses nothing.
+
+use crate::program::{Program, text};
+use image::{Rgb, RgbImage};
+use safetensors::SafeTensors;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A cascade of random weights, 16 to 32 to 64 pixels.
+fn tiny() -> Program {
+    let mut program = Program::new();
+    program.model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/tiny");
+    program
+}
+
+fn pictures(program: &Program, size: u32) -> String {
+    let folder = program.path("pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (index, caption) in ["a red house", "a blue cat", "a green tree on the left"].iter().enumerate() {
+        let colour = [200, 90, 30].map(|value: u8| value.wrapping_mul(index as u8 + 1));
+        let edge = |x: u32, y: u32| if x * 3 > size && y * 2 > size { Rgb(colour) } else { Rgb([240, 240, 250]) };
+        RgbImage::from_fn(size, size, edge).save(folder.join(format!("{index}.png"))).unwrap();
+        std::fs::write(folder.join(format!("{index}.txt")), caption).unwrap();
+    }
+    "pictures".to_owned()
+}
+
+fn train<'a>(data: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let usual = ["train", "--data", data, "--batch", "2", "--stage", "16", "--train-text"];
+    [&usual[..], more].concat()
+}
+
+/// Every tensor's bytes.
+fn tensors(path: &PathBuf) -> BTreeMap<String, Vec<u8>> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    file.tensors().into_iter().map(|(name, view)| (name, view.data().to_vec())).collect()
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_bits() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    let run = |out| train(&data, &["--steps", "30", "--checkpoint-every", "4", "--output", out]);
+    program.succeed(&run("whole"));
+    let checkpoint = program.path("broken/checkpoint.safetensors");
+    for kill in 0..3u64 {
+        let before = std::fs::metadata(&checkpoint).ok().and_then(|metadata| metadata.modified().ok());
+        let mut child = program.command(&run("broken")).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        let newer = || std::fs::metadata(&checkpoint).ok().and_then(|metadata| metadata.modified().ok()) != before;
+        while !newer() && child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(120));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Wherever it is by then: in a step, or in the midst of a checkpoint. On Unix this is SIGKILL.
+        std::thread::sleep(Duration::from_millis(7 * kill));
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+    }
+    let output = program.run(&run("broken"));
+    assert!(
+        output.status.success() && text(&output.stderr).contains("Going on after step"),
+        "{}",
+        text(&output.stderr)
+    );
+    let (whole, broken) = (tensors(&program.path("whole/checkpoint.safetensors")), tensors(&checkpoint));
+    assert!(whole.keys().any(|name| name.starts_with("moment_2/text_encoder.")));
+    assert_eq!(whole.keys().collect::<Vec<_>>(), broken.keys().collect::<Vec<_>>());
+    assert!(whole.iter().all(|(name, bytes)| broken[name] == *bytes));
+    let steps = |run: &str| {
+        let table = std::fs::read_to_string(program.path(run).join("log.csv")).unwrap();
+        table.lines().map(|line| line.split(',').take(2).map(str::to_owned).collect()).collect::<Vec<Vec<String>>>()
+    };
+    assert_eq!(steps("whole"), steps("broken"));
+    assert_eq!(steps("whole").len(), 31);
+}
+
+#[test]
+fn a_trained_stage_is_exported_and_generates() {
+    let program = tiny();
+    let data = pictures(&program, 64);
+    for (stage, sheet) in [("16", "1"), ("32", "3")] {
+        let out = format!("run{stage}");
+        let more = ["--stage", stage, "--steps", "3", "--sheet-every", sheet, "--output", &out, "--rate", "1e-2"];
+        let usual = ["train", "--data", &data, "--batch", "2", "--max-batch-size", "1", "--workers", "2"];
+        program.succeed(&[&usual[..], &more].concat());
+        let sheet = image::open(program.path(&out).join("sheet-0000003.png")).unwrap();
+        assert_eq!(sheet.width(), 4 * stage.parse::<u32>().unwrap());
+        let exported = format!("model{stage}");
+        program.succeed(&["train", "export", &out, "-o", &exported, "--quantize", "q8_0"]);
+        let generate = ["generate", "--device", "cpu", "--model", &exported, "-p", "a red house", "-o", "house.png"];
+        program.succeed(&generate);
+        let before = ["generate", "--device", "cpu", "-p", "a red house", "-o", "before.png"];
+        program.succeed(&before);
+        let bytes = |name| std::fs::read(program.path(name)).unwrap();
+        assert_ne!(bytes("house.png"), bytes("before.png"));
+        assert!(program.succeed(&["inspect", &exported]).contains("16"));
+    }
+}
+
+#[test]
+fn settings_come_from_a_file_and_flags_win() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    let file = format!(
+        "data = {data:?}\nstage = 16\nsteps = 2\nbatch = 1\nmin-snr = 5.0\noutput = \"a\"\ndecay = \"constant\"\n"
+    );
+    std::fs::write(program.path("run.toml"), file).unwrap();
+    let lines = program.succeed(&["train", "--json", "--config", "run.toml", "--output", "b", "--rate", "0.004"]);
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps: Vec<_> = lines.iter().filter(|line| line["event"] == "step").collect();
+    assert_eq!((steps.len(), steps[1]["rate"].as_f64()), (2, Some(0.004)));
+    assert!(program.path("b/checkpoint.safetensors").is_file() && !program.path("a").exists());
+    std::fs::write(program.path("wrong.toml"), "learning-rate = 1").unwrap();
+    let (code, message) = program.fail(&["train", "--config", "wrong.toml"]);
+    assert!(code == 2 && message.contains("learning-rate") && message.contains("wrong.toml"), "{message}");
+}
+
+#[test]
+fn bad_settings_are_named() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    let cases: [(&[&str], &str); 8] = [
+        (&["--stage", "128", "--output", "o"], "16, 32, 64"),
+        (&["--stage", "16"], "output"),
+        (&["--output", "o", "--rate=-1"], "rate"),
+        (&["--output", "o", "--batch", "0"], "batch"),
+        (&["--output", "o", "--drop-caption", "2"], "drop-caption"),
+        (&["--output", "o", "--min-snr", "0"], "min-snr"),
+        (&["--output", "o", "--focus", "1:2"], "SHARE:MEAN:DEVIATION"),
+        (&["--output", "o", "--stage", "32", "--crops", "7"], "crops"),
+    ];
+    for (more, expected) in cases {
+        let (code, message) = program.fail(&[&["train", "--data", &data][..], more].concat());
+        assert!(code == 2 && message.contains(expected), "{more:?}: {code} {message}");
+    }
+    assert!(!program.path("o").exists());
+}
+
+#[test]
+fn bad_data_is_told_before_anything_is_written() {
+    let program = tiny();
+    std::fs::create_dir(program.path("empty")).unwrap();
+    let (code, message) = program.fail(&train("empty", &["--output", "o"]));
+    assert!(code == 1 && message.contains("put pictures"), "{message}");
+    let data = pictures(&program, 4);
+    let (code, message) = program.fail(&train(&data, &["--output", "o"]));
+    assert!(code == 1 && message.contains("none of the 3 pictures") && message.contains("4×4"), "{message}");
+}
+
+#[test]
+fn a_checkpoint_of_another_architecture_is_refused() {
+    let program = tiny();
+    let data = pictures(&program, 64);
+    program.succeed(&train(&data, &["--steps", "1", "--output", "run"]));
+    let path = program.path("run/checkpoint.safetensors");
+    let before = std::fs::read(&path).unwrap();
+    let (code, message) = program.fail(&["train", "--data", &data, "--stage", "32", "--output", "run"]);
+    assert!(code == 1 && message.contains("another architecture"), "{message}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    for damaged in [&before[..before.len() / 2], b"no checkpoint"] {
+        std::fs::write(&path, damaged).unwrap();
+        let (code, message) = program.fail(&train(&data, &["--steps", "2", "--output", "run"]));
+        assert!(code == 1 && message.contains("checkpoint.safetensors cannot be used"), "{message}");
+    }
+}
+
+#[test]
+fn a_rate_that_diverges_keeps_the_last_good_checkpoint() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    program.succeed(&train(&data, &["--steps", "25", "--output", "run"]));
+    let path = program.path("run/checkpoint.safetensors");
+    let good = std::fs::read(&path).unwrap();
+    let wild = ["--steps", "400", "--output", "run", "--rate", "1e8", "--clip", "1e9", "--warm-up", "0"];
+    let (code, message) = program.fail(&train(&data, &[&wild[..], &["--checkpoint-every", "1000"]].concat()));
+    assert!(
+        code == 1 && message.contains("diverged") && message.contains("the checkpoint of step 25 is kept"),
+        "{message}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), good);
+    // With a checkpoint at every update, what is kept is finite.
+    let (_, message) = program.fail(&train(&data, &[&wild[..], &["--checkpoint-every", "1"]].concat()));
+    assert!(message.contains("diverged"), "{message}");
+    let finite = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().unwrap()).is_finite();
+    assert!(tensors(&path).values().all(|bytes| bytes.chunks_exact(4).all(finite)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_the_checkpoint_that_was_there() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    program.succeed(&train(&data, &["--steps", "1", "--output", "run"]));
+    let path = program.path("run/checkpoint.safetensors");
+    let before = std::fs::read(&path).unwrap();
+    // Whatever is written there fails with "no space left on device".
+    std::os::unix::fs::symlink("/dev/full", program.path("run/checkpoint.safetensors.partial")).unwrap();
+    let (code, message) = program.fail(&train(&data, &["--steps", "3", "--output", "run"]));
+    assert!(code == 1 && message.contains("No space left"), "{message}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    program.succeed(&train(&data, &["--steps", "3", "--output", "run"]));
+}
