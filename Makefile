@@ -29,7 +29,7 @@ help: ## List the tasks
 
 setup: .tools/setup.stamp ## Get tools and packages (asks nothing, does nothing twice)
 
-.tools/setup.stamp: scripts/setup.sh scripts/wasm-env.sh package-lock.json Cargo.lock
+.tools/setup.stamp: scripts/setup.sh scripts/wasm-env.sh package-lock.json docs/site/package-lock.json Cargo.lock
 	scripts/setup.sh
 
 wasm: $(WASM) ## Compile the crate for the browser into www/pkg

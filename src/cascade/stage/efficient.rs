@@ -1,7 +1,7 @@
 //! A stage of imagen-pytorch on the GPU: the pixels' part of the network is a plan, what it is conditioned on comes from
 //! the CPU. And what that shares with the network on the CPU.
 
-use super::plan::{LOW, NOISE, PREVIOUS, X, describe};
+use super::compiled::CompiledStage;
 use super::{LowResolution, Prompt, Rules, StageRunner};
 use crate::cascade::CascadeError;
 use crate::cascade::loading::Loading;
@@ -9,9 +9,9 @@ use crate::cascade::manifest::StageManifest;
 use crate::cascade::networks::StageShape;
 use crate::diffusion::{DiffusionError, Step};
 use crate::efficient_unet::{Conditioner, EfficientUNetConfig, Text, plan};
-use crate::gpu::plan::{Plan, PlanBuilder, Profiler, StepParams};
-use crate::gpu::{self, GpuWeights};
-use crate::weights::{WeightIndex, Weights, load_module};
+use crate::gpu;
+use crate::gpu::plan::Profiler;
+use crate::weights::{Weights, load_module};
 use async_trait::async_trait;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
@@ -29,18 +29,15 @@ pub(super) fn text(conditioner: &Conditioner, prompt: Prompt<'_>, device: &Devic
     conditioner.text(Tensor::from_data(values, device), Tensor::from_data(mask, device), keep)
 }
 
-/// A compiled stage. The plan comes before the weights that it binds, so that it is dropped first.
+/// A stage whose U-Net is imagen-pytorch's.
 pub(in crate::cascade) struct EfficientGpuStage {
-    plan: Plan,
-    _weights: GpuWeights,
+    compiled: CompiledStage,
     conditioner: Conditioner,
     cpu: Device,
-    values: usize,
     rows: usize,
     prompt: Option<(Option<Text>, Rules)>,
     /// How noisy the low-resolution picture is, as the network is told it.
     level: Option<f32>,
-    profiler: Profiler,
 }
 
 impl EfficientGpuStage {
@@ -53,18 +50,10 @@ impl EfficientGpuStage {
         shape: StageShape,
         loading: &Loading,
     ) -> Result<Self, CascadeError> {
-        let builder = PlanBuilder::for_device(&WeightIndex::from(&*weights), device);
-        let description = describe(stage, shape, builder)?;
-        let uploaded = description.upload(device, weights).await?;
         let cpu = Device::flex();
         let conditioner = load_module(config.init_conditioner(&cpu)?, weights, &str::to_owned, &cpu).await?;
-        let mut profiler = Profiler::default();
-        profiler.loaded();
-        let mut progress = |done, total| loading.compiled(done, total);
-        let plan = description.compile(device, &uploaded, &mut progress).await?;
-        let (size, rows) = (stage.image_size as usize, shape.rows);
-        let values = 3 * size * size;
-        Ok(Self { plan, _weights: uploaded, conditioner, cpu, values, rows, prompt: None, level: None, profiler })
+        let compiled = CompiledStage::load(device, weights, stage, shape, loading).await?;
+        Ok(Self { compiled, conditioner, cpu, rows: shape.rows, prompt: None, level: None })
     }
 
     /// The same number for every row.
@@ -88,13 +77,8 @@ impl StageRunner for EfficientGpuStage {
     }
 
     async fn begin(&mut self, noise: &[f32], low: Option<LowResolution<'_>>) -> Result<(), CascadeError> {
-        self.plan.write(X, noise)?;
-        self.plan.write(PREVIOUS, &vec![0.0; self.values])?;
-        if let Some(low) = low {
-            self.plan.write(LOW, low.picture)?;
-        }
         self.level = low.map(|low| low.level);
-        Ok(())
+        self.compiled.begin(noise, low)
     }
 
     async fn step(&mut self, step: &Step, noise: Option<&[f32]>) -> Result<(), CascadeError> {
@@ -103,26 +87,20 @@ impl StageRunner for EfficientGpuStage {
         };
         let level = self.level.map(|level| self.rows(level));
         let conditions = self.conditioner.forward(self.rows(step.timestep), level, text.as_ref());
-        self.plan.write(plan::TIME, &values(conditions.time).await?)?;
-        self.plan.write(plan::TOKENS, &values(conditions.tokens).await?)?;
-        self.plan.write_step(&StepParams::new(step, rules.guidance, rules.thresholding))?;
-        if let Some(noise) = noise {
-            self.plan.write(NOISE, noise)?;
-        }
-        self.profiler.run(&self.plan, "step").await?;
-        // Without waiting, all steps would be queued at once and a cancellation would come too late.
-        Ok(self.plan.device().finished().await?)
+        self.compiled.plan.write(plan::TIME, &values(conditions.time).await?)?;
+        self.compiled.plan.write(plan::TOKENS, &values(conditions.tokens).await?)?;
+        self.compiled.step(step, *rules, noise).await
     }
 
     async fn sample(&mut self) -> Result<Vec<f32>, CascadeError> {
-        Ok(self.plan.read(X).await?)
+        self.compiled.sample().await
     }
 
     async fn denoised(&mut self) -> Result<Vec<f32>, CascadeError> {
-        Ok(self.plan.read(PREVIOUS).await?)
+        self.compiled.denoised().await
     }
 
     fn profiler(&mut self) -> Option<&mut Profiler> {
-        Some(&mut self.profiler)
+        Some(&mut self.compiled.profiler)
     }
 }

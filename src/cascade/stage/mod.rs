@@ -3,6 +3,7 @@
 //! A runner holds the network and the state of one picture. The pipeline tells it the prompt once, then for each
 //! picture its starting noise and conditioning, then one step after another.
 
+mod compiled;
 mod cpu;
 mod cpu_network;
 mod efficient;

@@ -4,7 +4,7 @@ mod pickle_size;
 mod pytorch;
 mod safetensors;
 
-pub(super) use self::pytorch::value;
+pub(super) use self::pytorch::values;
 
 use self::pytorch::PickledTensor;
 use self::safetensors::Slice;

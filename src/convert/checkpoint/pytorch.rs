@@ -62,13 +62,16 @@ pub(super) fn tensors(path: &Path, file: &File, number: usize) -> Result<Vec<(St
     Ok(tensors.into_iter().filter_map(stored).collect())
 }
 
-/// What a file's dictionary holds under `key`, apart from tensors; `None` where there is no such key.
-pub(in crate::convert) fn value(path: &Path, key: &str) -> Result<Option<Value>, ConvertError> {
+/// What a file's dictionary holds under the keys, apart from tensors; `None` where there is no such key.
+pub(in crate::convert) fn values<const N: usize>(
+    path: &Path,
+    keys: [&str; N],
+) -> Result<[Option<Value>; N], ConvertError> {
     let file = File::open(path).map_err(|error| ConvertError::read(path, &error))?;
     check(path, &file)?;
     let malformed = |error: PytorchError| ConvertError::malformed(path, error);
     match PytorchReader::read_pickle_data(path, None).map_err(malformed)? {
-        PickleValue::Dict(mut entries) => Ok(entries.remove(key).map(json)),
+        PickleValue::Dict(mut entries) => Ok(keys.map(|key| entries.remove(key).map(json))),
         _ => Err(ConvertError::malformed(path, "it holds no dictionary")),
     }
 }

@@ -33,12 +33,12 @@ pub(super) struct Unet {
 
 /// The U-Nets of a checkpoint. `config` names the JSON file with the arguments; the checkpoint's own win over it.
 pub(super) fn read(path: &Path, config: Option<&Path>) -> Result<Vec<Unet>, ConvertError> {
-    let kind = checkpoint::value(path, "imagen_type")?;
+    let [kind, own] = checkpoint::values(path, ["imagen_type", "imagen_params"])?;
     if let Some(class) = kind.filter(|kind| kind != "original") {
         let (path, class) = (path.display().to_string(), format!("{class} Imagen"));
         return Err(ConvertError::Class { path, class, supported: "Imagen (imagen_type \"original\")" });
     }
-    let (named, arguments) = match (checkpoint::value(path, "imagen_params")?, config) {
+    let (named, arguments) = match (own, config) {
         (Some(own), _) => (path, own),
         (None, Some(file)) => {
             let bytes = output::read(file, "--config names it")?;

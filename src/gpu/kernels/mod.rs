@@ -8,6 +8,7 @@ mod concat;
 mod conv;
 mod cosine_keys;
 mod fold;
+mod gate;
 mod group_norm;
 mod lanes;
 mod layer_norm;

@@ -1,5 +1,4 @@
-//! What a global context consists of: the mean over a picture, weighted by a softmax (GCNet, 1904.11492), and a gate for
-//! each channel.
+//! The mean over a picture, weighted by a softmax: how a global context sees it (GCNet, 1904.11492).
 
 use crate::gpu::GpuError;
 use crate::gpu::plan::{Dispatch, PlanBuilder, Shape, Tensor};
@@ -32,40 +31,13 @@ impl PlanBuilder {
         self.record(Dispatch { workgroups: [channels.div_ceil(64), batch, 1], ..merge })?;
         Ok(y)
     }
-
-    /// `x · sigmoid(gate) + residual`
-    ///
-    /// # Shapes
-    /// x, residual `[n, h, w, c]`, gate `[n, 1, 1, c]` → as x
-    ///
-    /// # Errors
-    /// Shapes that do not fit together.
-    pub fn gate(&mut self, x: Tensor, gate: Tensor, residual: Tensor) -> Result<Tensor, GpuError> {
-        let Shape { batch, channels, .. } = x.shape;
-        if gate.shape != Shape::vector(batch, channels) || residual.shape != x.shape {
-            let message = format!("gate {:?} and residual {:?} for {:?}", gate.shape, residual.shape, x.shape);
-            return Err(GpuError::shape("gate", message));
-        }
-        let (values, y) = (x.shape.values(), self.tensor(x.shape)?);
-        let dispatch = Dispatch::new("gate", "main", &[include_str!("../../../shaders/gate.wgsl")])
-            .u32(values as u32)
-            .u32(channels)
-            .u32(x.shape.positions() * channels)
-            .read(x)
-            .read(gate)
-            .read(residual)
-            .write(y)
-            .workgroups(values.div_ceil(256), self.limits().max_compute_workgroups_per_dimension);
-        self.record(dispatch)?;
-        Ok(y)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::gpu::plan::Shape;
     use crate::gpu::testing::{TestWeights, assert_close, run, values};
-    use burn::tensor::activation::{sigmoid, softmax};
+    use burn::tensor::activation::softmax;
     use burn::tensor::{Device, Tensor, TensorData};
 
     const CASES: [(u32, u32, u32, u32); 4] = [(1, 1, 1, 1), (2, 3, 5, 70), (2, 16, 16, 7), (1, 40, 33, 12)];
@@ -88,20 +60,6 @@ mod tests {
             let weights = softmax(tensor(&s, [batch, height * width, 1]), 1);
             let expected = (tensor(&x, [batch, height * width, channels]) * weights).sum_dim(1);
             assert_close(&y, &vec(expected), 1e-5);
-        }
-    }
-
-    #[test]
-    fn gates_as_burn_does() {
-        for (batch, height, width, channels) in CASES {
-            let (shape, gates) = (Shape::image(batch, height, width, channels), Shape::vector(batch, channels));
-            let count = shape.values() as usize;
-            let (x, r, g) = (values(1, count), values(2, count), values(3, (batch * channels) as usize));
-            let inputs = [(shape, x.as_slice()), (gates, &g), (shape, &r)];
-            let y = run(&TestWeights::new(), &inputs, |b, t| b.gate(t[0], t[1], t[2])).unwrap();
-            let all = [batch, height * width, channels];
-            let expected = tensor(&x, all) * sigmoid(tensor(&g, [batch, 1, channels])) + tensor(&r, all);
-            assert_close(&y, &vec(expected), 1e-6);
         }
     }
 }
