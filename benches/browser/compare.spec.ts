@@ -15,8 +15,8 @@ const peers = (process.env.BENCH_PEERS ?? "burn,ort").split(",").filter(Boolean)
 const runs = Number(process.env.RUNS ?? 3);
 /** No row is begun later than this after the start. */
 const most = Number(process.env.BENCH_MINUTES ?? 50) * 60_000;
-/** Twice that for a row with a bar: without burn it says nothing. */
-const tuning = Number(process.env.BENCH_TUNING ?? 3) * 60_000;
+/** Three times that for a network with a bar: without burn it says nothing. */
+const tuning = Number(process.env.BENCH_TUNING ?? 2) * 60_000;
 /** A first run that takes longer than this is a trial too: compiling is a small part of it. */
 const SLOW_MS = 20_000;
 /** No turn begins later than this after the first; the slowest rows have fewer turns than were asked for. */
@@ -128,7 +128,7 @@ async function measure(browser: Browser, { name }: Row): Promise<Record<string, 
     else add(asked.engine, { page: loaded.page, measured: { ms: [], error: loaded.error, note: loaded.note } });
   };
   await alone({ row: name, engine: "ours" });
-  if (peers.includes("burn")) await alone({ row: name, engine: "burn", tuning: held(name) ? 2 * tuning : tuning });
+  if (peers.includes("burn")) await alone({ row: name, engine: "burn", tuning: held(name) ? 3 * tuning : tuning });
   if (peers.includes("ort")) add("ort", await fastest(browser, name));
   const start = performance.now();
   for (let run = 0; run < runs && performance.now() - start < TURNS_MS; run++) {
