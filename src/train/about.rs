@@ -72,9 +72,9 @@ impl About {
         Ok(Networks { unet, text_encoder })
     }
 
-    /// The model's text encoder, outside of automatic differentiation.
-    pub(super) fn frozen(&self, manifest: &Manifest) -> Result<T5Encoder, TrainError> {
-        self.encoder(manifest, &Device::flex())
+    /// The model's text encoder, on a device outside of automatic differentiation.
+    pub(super) fn frozen(&self, manifest: &Manifest, device: &Device) -> Result<T5Encoder, TrainError> {
+        self.encoder(manifest, device)
     }
 
     fn manifest(&self) -> Result<Manifest, TrainError> {
