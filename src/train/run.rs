@@ -1,23 +1,25 @@
 //! A training run: opens the model and the data, goes on from the checkpoint that is there, and trains until it is done, stopped, or
 //! diverges.
 
-use super::checkpoint::{self, Checkpoint, Progress};
-use super::data::{self, Dataset, Loader, Loading};
+use super::checkpoint::{self, Progress};
+use super::data::{Batch, Loader, Loading};
 use super::divergence::{self, Divergence};
 use super::journal::{Journal, Row};
 use super::sheet::Sheets;
-use super::{About, Objective, OptimizerOptions, Rate, StageTask, StepReport, TrainError, Trainer, Weighting};
+use super::{About, LoraOptions, Objective, OptimizerOptions, PriorOptions, Rate, StageTask, StepReport};
+use super::{Ended, Event, TrainError, Trainer, Watcher, Weighting, adapters, begin};
 use crate::cascade::Manifest;
 use crate::cascade::manifest::MANIFEST_FILE;
 use crate::text::Tokenizer;
 use burn::tensor::Device;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// The checkpoint's file in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The file of a run's adapters, as `imagen generate --lora` and others read them.
+pub const ADAPTER: &str = "adapter.safetensors";
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -30,6 +32,12 @@ pub struct RunOptions {
     pub fresh: bool,
     /// Train the text encoder too.
     pub text_encoder: bool,
+    /// Train adapters, and no weights.
+    pub lora: Option<LoraOptions>,
+    /// Mix in the model's own samples.
+    pub prior: Option<PriorOptions>,
+    /// Bytes on disk for embeddings of captions, of a text encoder that is not trained; 0 keeps none.
+    pub text_cache: u64,
     pub data: PathBuf,
     /// The run's folder.
     pub out: PathBuf,
@@ -59,58 +67,16 @@ pub struct RunOptions {
     pub prompts: Vec<String>,
 }
 
-/// What a run tells while it goes on.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Something that the user should know.
-    Note(String),
-    /// The run begins, or goes on after `step` updates of `updates`.
-    Started {
-        step: u64,
-        updates: u64,
-        pictures: usize,
-        parameters: usize,
-    },
-    /// An update was made; `step` counts them.
-    Step {
-        step: u64,
-        report: StepReport,
-        mean_loss: f64,
-        examples_per_second: f64,
-    },
-    Checkpoint {
-        step: u64,
-        path: PathBuf,
-    },
-    Sheet {
-        path: PathBuf,
-    },
-}
-
-/// Who follows a run.
-pub trait Watcher {
-    fn event(&mut self, event: &Event);
-
-    /// True when the run should end after this update, with a checkpoint.
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Finished,
-    Stopped,
-}
-
 /// Runs the training.
 ///
 /// # Errors
 /// [`TrainError`]: for settings, data and files that are not usable, before anything is written; for a training that
 /// diverges, with the last good checkpoint in its place; for what cannot be written.
 pub fn run(options: &RunOptions, watcher: &mut dyn Watcher) -> Result<Ended, TrainError> {
-    Run::open(options, watcher)?.train(watcher)
+    match Run::open(options, watcher)? {
+        Some(run) => run.train(watcher),
+        None => Ok(Ended::Stopped),
+    }
 }
 
 struct Run<'a> {
@@ -119,6 +85,8 @@ struct Run<'a> {
     trainer: Trainer,
     progress: Progress,
     loader: Loader,
+    /// The first batch, which was made before the run began.
+    first: Option<Batch>,
     journal: Journal,
     sheets: Sheets,
     path: PathBuf,
@@ -127,59 +95,65 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn open(options: &'a RunOptions, watcher: &mut dyn Watcher) -> Result<Self, TrainError> {
+    /// None where the run was stopped before it began.
+    fn open(options: &'a RunOptions, watcher: &mut dyn Watcher) -> Result<Option<Self>, TrainError> {
         let read = |path: &Path| fs::read(path).map_err(|error| TrainError::read(path, error));
         let manifest = Manifest::from_json(&read(&options.model.join(MANIFEST_FILE))?)?;
-        let task = task(options, &manifest)?;
-        let dataset: Arc<dyn Dataset> = data::open(&options.data)?.into();
-        dataset.notes().iter().for_each(|note| watcher.event(&Event::Note(note.clone())));
+        let (task, stage) = begin::task(options, &manifest)?;
+        let objective = Objective::new(task.schedule.clone(), options.weighting, options.bound, task.residual)?;
         let file =
             manifest.tokenizer.file.as_ref().ok_or_else(|| {
                 TrainError::setting("model", "it has no tokenizer; captions cannot be read without one")
             })?;
         let tokenizer = read(&options.model.join(&file.file))?;
         let tokenizer = Tokenizer::from_bytes(&tokenizer, manifest.tokenizer.max_length, manifest.tokenizer.lowercase)?;
+        let about = About::new(options, &manifest, stage)?;
+        let Some(dataset) = begin::dataset(options, (&manifest, stage), watcher)? else { return Ok(None) };
         let device = Device::flex().autodiff();
-        let about = About::new(&options.model, &manifest, options.stage, options.text_encoder)?;
         device.seed(options.seed);
         let networks = match options.fresh {
             true => about.networks(&device)?.with_silent_output(),
             false => about.load(&device)?,
         };
-        let frozen = match options.text_encoder {
-            true => None,
-            false => Some(about.frozen(&manifest)?),
-        };
-        let objective = Objective::new(task.schedule.clone(), options.weighting, options.bound, task.residual)?;
-        let mut trainer = Trainer::new(networks, frozen, objective, (options.optimizer, options.rate), device);
-        fs::create_dir_all(&options.out).map_err(|error| TrainError::write(&options.out, error))?;
         let path = options.out.join(CHECKPOINT);
-        let mut progress = Progress { seed: options.seed, ..Progress::default() };
+        let mut trainer = Trainer::new(networks, None, objective, (options.optimizer, options.rate), device);
         let resumed = path.is_file();
-        if resumed {
-            progress = restore(&path, &mut trainer)?;
-            if progress.seed != options.seed {
-                watcher.event(&Event::Note(format!("the run keeps the seed that it began with, {}", progress.seed)));
-            }
-        }
+        let progress = match resumed {
+            true => begin::restore(&path, (options, &about), &mut trainer, watcher)?,
+            false => Progress { seed: options.seed, loss_of: begin::loss_of(options), ..Progress::default() },
+        };
         let saved = resumed.then_some(progress.step);
+        let position = (progress.seed, progress.step, progress.examples);
+        let loading = loading(options, &task);
+        let loader = Loader::start(dataset.clone(), task.clone(), tokenizer, loading, position)?;
+        // Pictures of which none can be used are an error before anything is written.
+        let first = Some(loader.next()?);
+        fs::create_dir_all(&options.out).map_err(|error| TrainError::write(&options.out, error))?;
+        trainer.frozen = begin::frozen(options, &about, &manifest, watcher)?;
         let journal = Journal::open(&options.out, progress.step)?;
-        let sheets = Sheets::new(options, &task, dataset.as_ref(), &manifest);
+        let sheets = Sheets::new(options, (&task, stage), dataset.as_ref(), &manifest);
         let parameters = trainer.optimizer.weights.values().map(|value| value.dims()[0]).sum();
         let started =
             Event::Started { step: progress.step, updates: options.updates, pictures: dataset.len(), parameters };
         watcher.event(&started);
-        let loading = loading(options, &task);
-        let position = (progress.seed, progress.step, progress.examples);
-        let loader = Loader::start(dataset, task, tokenizer, loading, position)?;
-        Ok(Self { options, about, trainer, progress, loader, journal, sheets, path, saved })
+        Ok(Some(Self { options, about, trainer, progress, loader, first, journal, sheets, path, saved }))
     }
 
     fn train(mut self, watcher: &mut dyn Watcher) -> Result<Ended, TrainError> {
+        let ended = self.updates(watcher);
+        match &ended {
+            Ok(_) | Err(TrainError::Diverged { .. }) => {}
+            // What was trained until then is kept, if it can be; the error that matters is the first one.
+            Err(_) => drop(self.finish(watcher)),
+        }
+        ended
+    }
+
+    fn updates(&mut self, watcher: &mut dyn Watcher) -> Result<Ended, TrainError> {
         let mut broken = 0;
         while self.progress.step < self.options.updates {
             let begun = Instant::now();
-            let batch = self.loader.next()?;
+            let batch = self.batch()?;
             for (name, reason) in &batch.broken {
                 broken += 1;
                 watcher.event(&Event::Note(format!("{name} is left out: {reason} ({broken} so far)")));
@@ -194,7 +168,7 @@ impl<'a> Run<'a> {
                 self.save(watcher)?;
             }
             if due(self.options.sheet_every) {
-                self.sheet(watcher)?;
+                self.sheet(watcher);
             }
             self.trainer.update(gradients);
             self.progress = judged;
@@ -202,10 +176,10 @@ impl<'a> Run<'a> {
             let count = batch.examples.len() as u64;
             self.progress.examples += count;
             self.progress.seconds += seconds;
+            self.progress.step += 1;
             let examples_per_second = count as f64 / seconds.max(1e-9);
             let (examples, so_far) = (self.progress.examples, self.progress.seconds);
             self.journal.write(&Row { step, report, examples, seconds: so_far, examples_per_second })?;
-            self.progress.step += 1;
             let mean_loss = self.progress.loss.unwrap_or(report.loss);
             watcher.event(&Event::Step { step: step + 1, report, mean_loss, examples_per_second });
             if watcher.stopped() {
@@ -215,19 +189,37 @@ impl<'a> Run<'a> {
         }
         self.finish(watcher)?;
         if self.options.sheet_every > 0 {
-            self.sheet(watcher)?;
+            self.sheet(watcher);
         }
         Ok(Ended::Finished)
     }
 
-    /// The last checkpoint of this start.
-    fn finish(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
-        if !self.trainer.is_finite() {
-            return Err(self.diverged(Divergence::NotFinite));
+    fn batch(&mut self) -> Result<Batch, TrainError> {
+        match self.first.take() {
+            Some(batch) => Ok(batch),
+            None => self.loader.next(),
         }
+    }
+
+    /// The last checkpoint of this start, with weights that the next batch's loss finds good as well.
+    fn finish(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
         if self.saved != Some(self.progress.step) {
+            // Without another batch, which an earlier error may be the reason for, the weights have to do.
+            if let Ok(batch) = self.batch() {
+                let loss = self.trainer.mean_loss(&batch.examples, self.options.at_once)?;
+                let report = StepReport { loss, rate: 0.0, norm: 0.0 };
+                divergence::judge(&self.progress, &report).map_err(|what| self.diverged(what))?;
+            }
+            if !self.trainer.is_finite() {
+                return Err(self.diverged(Divergence::NotFinite));
+            }
             self.save(watcher)?;
         }
+        let Some(lora) = &self.options.lora else { return Ok(()) };
+        let path = self.options.out.join(ADAPTER);
+        let file = adapters::to_safetensors(self.trainer.networks(), &self.trainer.optimizer.average, lora.scale)?;
+        checkpoint::replace(&path, &file).map_err(|error| TrainError::write(&path, error))?;
+        watcher.event(&Event::Adapter { path });
         Ok(())
     }
 
@@ -239,10 +231,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn sheet(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
-        let path = self.sheets.write(&self.trainer.averaged(), &self.about, self.progress.step)?;
-        watcher.event(&Event::Sheet { path });
-        Ok(())
+    /// A sheet that cannot be made is no reason to lose the run.
+    fn sheet(&mut self, watcher: &mut dyn Watcher) {
+        let written = self.sheets.write(&self.trainer.averaged(), &self.about, self.progress.step);
+        watcher.event(&match written {
+            Ok(path) => Event::Sheet { path },
+            Err(error) => Event::Note(format!("there is no sheet of step {}: {error}", self.progress.step)),
+        });
     }
 
     fn diverged(&mut self, what: Divergence) -> TrainError {
@@ -256,36 +251,9 @@ impl<'a> Run<'a> {
     }
 }
 
-fn task(options: &RunOptions, manifest: &Manifest) -> Result<StageTask, TrainError> {
-    let at = manifest.stages.iter().position(|stage| stage.image_size == options.stage);
-    let Some(at) = at else {
-        let sizes: Vec<String> = manifest.stages.iter().map(|stage| stage.image_size.to_string()).collect();
-        return Err(TrainError::setting(
-            "stage",
-            format!("{} is none of the model's: {}", options.stage, sizes.join(", ")),
-        ));
-    };
-    let before = at.checked_sub(1).map(|before| manifest.stages[before].image_size);
-    let mut task = StageTask::new(&manifest.stages[at], before)?;
-    (task.drop_caption, task.unaugmented) = (options.drop_caption, options.unaugmented);
-    (task.flip, task.focus) = (options.flip, options.focus);
-    task.check_crops(&options.crops, super::about::unet(&manifest.stages[at])?)?;
-    Ok(task)
-}
-
 fn loading(options: &RunOptions, task: &StageTask) -> Loading {
     let crops = if options.crops.is_empty() { vec![task.image_size] } else { options.crops.clone() };
     // Enlarged pictures have nothing that super-resolution could learn; a base may learn from slightly smaller ones.
     let least = if task.enlarges() { task.image_size } else { task.image_size.div_ceil(2) };
     Loading { batch: options.batch, crops, least, workers: options.workers }
-}
-
-fn restore(path: &Path, trainer: &mut Trainer) -> Result<Progress, TrainError> {
-    let checkpoint = Checkpoint::read(path, &Device::flex())?;
-    trainer.networks().check(&checkpoint.lengths()).map_err(|reason| {
-        TrainError::checkpoint(path, format!("it is of another architecture: {reason}; choose another --output"))
-    })?;
-    let progress = checkpoint.restore(&mut trainer.optimizer);
-    trainer.refresh();
-    Ok(progress)
 }
