@@ -32,6 +32,9 @@ pub enum Command {
     Dataset(Dataset),
     /// Show what is in a model's folder, a GGUF file or a PNG made by this program.
     Inspect(Inspect),
+    /// Teach a model something new from a few pictures with captions.
+    #[cfg(feature = "train")]
+    Finetune(Box<super::finetune::Finetune>),
     /// Train a stage on pictures with captions, from a model or anew.
     #[cfg(feature = "train")]
     Train(Box<super::train::Train>),
@@ -214,6 +217,9 @@ pub struct Storybook {
     /// Show in every scene a pair of kind and colour that the others never show, such as a purple cat.
     #[arg(long)]
     pub held_out: bool,
+    /// Show in every scene a kind of thing that the others never show and no model has learnt from them: windmill.
+    #[arg(long, value_name = "KIND", conflicts_with = "held_out", value_parser = super::dataset::novel)]
+    pub novel: Option<crate::dataset::Kind>,
     /// Write WebDataset shards (storybook-000000.tar) instead of single files.
     #[arg(long)]
     pub tar: bool,

@@ -3,7 +3,7 @@
 use super::args::{Dataset, DatasetKind, Storybook};
 use super::exit::{Exit, Failure};
 use super::interrupt;
-use crate::dataset::{DatasetError, Form, Order, Pairs, contact_sheet, write};
+use crate::dataset::{DatasetError, Form, Kind, Order, Pairs, contact_sheet, vacant, write};
 use crate::image::png;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -32,9 +32,14 @@ fn storybook(options: &Storybook, json: bool) -> Result<(), Failure> {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().map_err(Failure::new)?;
     }
     interrupt::listen()?;
-    let pairs = if options.held_out { Pairs::HeldOut } else { Pairs::Usual };
+    let pairs = match options.novel {
+        Some(kind) => Pairs::Of(kind),
+        None if options.held_out => Pairs::HeldOut,
+        None => Pairs::Usual,
+    };
     let order = Order { seed: options.seed, count: options.count, size: options.size, pairs };
     let form = if options.tar { Form::Shards { pictures: options.shard_size } } else { Form::Folder };
+    vacant(&options.output)?;
     if let Some(path) = &options.contact_sheet {
         sheet(&order, path)?;
     }
@@ -54,6 +59,13 @@ fn storybook(options: &Storybook, json: bool) -> Result<(), Failure> {
         println!("{}", options.output.display());
     }
     Ok(())
+}
+
+/// A kind that ordinary scenes do not show.
+pub(super) fn novel(name: &str) -> Result<Kind, String> {
+    let called = |kind: &Kind| kind.names()[0];
+    let names = || Kind::NOVEL.iter().map(called).collect::<Vec<_>>().join(", ");
+    Kind::NOVEL.into_iter().find(|kind| called(kind) == name).ok_or_else(|| format!("choose of {}", names()))
 }
 
 fn sheet(order: &Order, path: &Path) -> Result<(), Failure> {

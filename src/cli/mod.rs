@@ -7,6 +7,8 @@ mod convert;
 mod dataset;
 mod encode;
 mod exit;
+#[cfg(feature = "train")]
+mod finetune;
 mod generate;
 mod inspect;
 mod inspect_model;
@@ -21,6 +23,8 @@ mod train;
 #[cfg(feature = "train")]
 mod train_settings;
 mod tune;
+#[cfg(feature = "train")]
+mod tuning;
 
 pub use args::{Arguments, Command};
 pub use exit::{Exit, Failure};
@@ -34,6 +38,8 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Convert(command) => convert::run(&command, json),
         Command::Dataset(command) => dataset::run(&command, json),
         Command::Inspect(command) => inspect::run(&command, json),
+        #[cfg(feature = "train")]
+        Command::Finetune(command) => finetune::run(&command, json),
         #[cfg(feature = "train")]
         Command::Train(command) => train::run(&command, json),
         Command::Tune(command) => tune::run(&command, json),

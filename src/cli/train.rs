@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use super::interrupt;
 use super::train_settings::Settings;
+use crate::cascade::Manifest;
 use crate::convert::Mixture;
 use crate::train::{self, Ended, Event, TrainError, Watcher};
 use clap::{Args, Subcommand};
@@ -58,7 +59,7 @@ impl From<TrainError> for Failure {
 pub(super) fn run(options: &Train, json: bool) -> Result<(), Failure> {
     match &options.command {
         Some(TrainCommand::Export(options)) => export(options, json),
-        None => begin(&options.settings, json),
+        None => begin(&options.settings, |_, _| Ok(Settings::default()), json),
     }
 }
 
@@ -76,8 +77,13 @@ fn export(options: &Export, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn begin(settings: &Settings, json: bool) -> Result<(), Failure> {
-    let (options, threads) = settings.resolve()?;
+/// Runs a training with these settings, and those of `preset` where nothing is said.
+pub(super) fn begin(
+    settings: &Settings,
+    preset: impl FnOnce(&Settings, &Manifest) -> Result<Settings, TrainError>,
+    json: bool,
+) -> Result<(), Failure> {
+    let (options, threads) = settings.resolve(preset)?;
     if let Some(threads) = threads {
         // Fails only if the pool runs already; nothing has used it yet.
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().map_err(Failure::new)?;
@@ -87,11 +93,12 @@ fn begin(settings: &Settings, json: bool) -> Result<(), Failure> {
     let ended = train::run(&options, &mut report);
     report.bar.finish_and_clear();
     let ended = ended?;
+    let file = if options.lora.is_some() { train::ADAPTER } else { train::CHECKPOINT };
     match json {
         // Of several processes, one tells.
         _ if !report.leads => {}
         true => println!("{}", json!({"event": "result", "path": options.out, "finished": ended == Ended::Finished})),
-        false => println!("{}", options.out.join(train::CHECKPOINT).display()),
+        false => println!("{}", options.out.join(file).display()),
     }
     match ended {
         Ended::Finished => Ok(()),
@@ -134,7 +141,8 @@ impl Watcher for Report {
                 ));
                 self.bar.set_position(*step);
             }
-            Event::Checkpoint { .. } => {}
+            Event::Checkpoint { .. } | Event::Adapter { .. } => {}
+            Event::Prior { made, pictures } => eprintln!("{made} of {pictures} samples of the model itself are made"),
             Event::Sheet { path } => self.bar.suspend(|| eprintln!("{}", path.display())),
         }
     }
@@ -156,5 +164,7 @@ fn as_json(event: &Event) -> serde_json::Value {
         }),
         Event::Checkpoint { step, path } => json!({"event": "checkpoint", "step": step, "path": path}),
         Event::Sheet { path } => json!({"event": "sheet", "path": path}),
+        Event::Adapter { path } => json!({"event": "adapter", "path": path}),
+        Event::Prior { made, pictures } => json!({"event": "prior", "made": made, "pictures": pictures}),
     }
 }

@@ -1,9 +1,11 @@
 //! The settings of `imagen train`: flags, and the same names in a TOML file. A flag wins over the file, the file over the default.
 
-use super::model;
+use super::{model, tuning};
 use crate::cascade::Manifest;
 use crate::cascade::manifest::MANIFEST_FILE;
-use crate::train::{Decay, Focus, Hardware, OptimizerOptions, Precision, Rate, RunOptions, TrainError, Weighting};
+use crate::train::{
+    Decay, Focus, Hardware, Layers, OptimizerOptions, Precision, Rate, RunOptions, TrainError, Weighting,
+};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,7 +36,7 @@ pub struct Settings {
     train_text: Option<bool>,
     /// A folder of pictures with NAME.txt or metadata.jsonl, WebDataset shards (.tar), or IDX files as MNIST's.
     #[arg(long, value_name = "PATH")]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
     /// The run's folder: checkpoint, log.csv, TensorBoard's events, sheets.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -43,10 +45,10 @@ pub struct Settings {
     seed: Option<u64>,
     /// Updates of the whole run [default: 1000].
     #[arg(long, value_name = "N")]
-    steps: Option<u64>,
+    pub(super) steps: Option<u64>,
     /// Examples of an update [default: 16]; of crops smaller than the largest there are more.
     #[arg(long, value_name = "N")]
-    batch: Option<usize>,
+    pub(super) batch: Option<usize>,
     /// Examples in memory at a time: a larger batch is split, with the same result [default: the batch].
     #[arg(long, value_name = "N")]
     max_batch_size: Option<usize>,
@@ -67,7 +69,7 @@ pub struct Settings {
     precision: Option<Precision>,
     /// Learning rate after the warm-up [default: 1e-4].
     #[arg(long, value_name = "RATE")]
-    rate: Option<f64>,
+    pub(super) rate: Option<f64>,
     /// Learning rate at the end of a cosine [default: a twentieth of the rate].
     #[arg(long, value_name = "RATE")]
     last_rate: Option<f64>,
@@ -85,7 +87,7 @@ pub struct Settings {
     beta_2: Option<f32>,
     /// AdamW's weight decay [default: 0.01].
     #[arg(long, value_name = "RATE")]
-    weight_decay: Option<f32>,
+    pub(super) weight_decay: Option<f32>,
     /// Norm to which gradients are clipped [default: 1].
     #[arg(long, value_name = "NORM")]
     clip: Option<f32>,
@@ -113,14 +115,36 @@ pub struct Settings {
     focus: Option<String>,
     /// Updates between checkpoints; 0 writes the last one only [default: 500].
     #[arg(long, value_name = "N")]
-    checkpoint_every: Option<u64>,
+    pub(super) checkpoint_every: Option<u64>,
     /// Updates between sheets of samples; 0 writes none [default: 0].
     #[arg(long, value_name = "N")]
-    sheet_every: Option<u64>,
+    pub(super) sheet_every: Option<u64>,
     /// Prompts of the sheets of a first stage [default: the model's examples]. May be given several times.
     #[arg(long = "prompt", value_name = "TEXT")]
     #[serde(default)]
-    prompts: Vec<String>,
+    pub(super) prompts: Vec<String>,
+    /// Train low-rank adapters of this rank and leave the weights as they are; 0 trains the weights.
+    #[arg(long, value_name = "RANK")]
+    pub(super) lora_rank: Option<usize>,
+    /// What the adapters' products are multiplied by [default: 1].
+    #[arg(long, value_name = "SCALE")]
+    lora_scale: Option<f64>,
+    /// Layers with adapters: attention, linear, convolution [default: attention,linear].
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = tuning::layers)]
+    lora_layers: Option<Vec<Layers>>,
+    /// Part of the examples that are the model's own samples, so that it keeps what it knew.
+    #[arg(long, value_name = "SHARE")]
+    pub(super) prior_share: Option<f32>,
+    /// How many samples of its own the model makes at the start [default: 64].
+    #[arg(long, value_name = "N")]
+    prior_pictures: Option<usize>,
+    /// A file with the prompts of these samples, one a line [default: the model's examples].
+    #[arg(long, value_name = "FILE")]
+    prior_prompts: Option<PathBuf>,
+    /// Disk that embeddings of captions may take, which a text encoder that is not trained makes once; 0 keeps none
+    /// [default: 2GiB].
+    #[arg(long, value_name = "SIZE")]
+    text_cache: Option<String>,
 }
 
 fn hardware(name: &str) -> Result<Hardware, String> {
@@ -142,6 +166,11 @@ impl Settings {
         let unusable = |reason: String| TrainError::Settings { path: path.display().to_string(), reason };
         let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
         let file: Self = toml::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+        Ok(self.over(file))
+    }
+
+    /// These settings, and others where these say nothing.
+    fn over(&self, file: Self) -> Self {
         macro_rules! over {
             ($($field:ident),*) => {
                 Self {
@@ -151,7 +180,7 @@ impl Settings {
                 }
             };
         }
-        Ok(over!(
+        over!(
             model,
             stage,
             fresh,
@@ -183,15 +212,27 @@ impl Settings {
             flip,
             focus,
             checkpoint_every,
-            sheet_every
-        ))
+            sheet_every,
+            lora_rank,
+            lora_scale,
+            lora_layers,
+            prior_share,
+            prior_pictures,
+            prior_prompts,
+            text_cache
+        )
     }
 
-    /// A run's settings, all checked, and the number of threads.
-    pub(super) fn resolve(&self) -> Result<(RunOptions, Option<u16>), super::Failure> {
+    /// A run's settings, all checked, and the number of threads. `preset` is what holds where nothing is said, as a function of
+    /// what was and of the model.
+    pub(super) fn resolve(
+        &self,
+        preset: impl FnOnce(&Self, &Manifest) -> Result<Self, TrainError>,
+    ) -> Result<(RunOptions, Option<u16>), super::Failure> {
         let all = self.merged()?;
         let model = model::find(all.model.as_deref())?;
         let manifest = read_manifest(&model)?;
+        let all = all.over(preset(&all, &manifest)?);
         let needed = |name: &'static str| setting(name, "it is missing; give it as a flag or in the --config file");
         let stage = all.stage.or_else(|| manifest.stages.first().map(|stage| stage.image_size));
         let updates = at_least("steps", all.steps.unwrap_or(1000), 1)?;
@@ -217,11 +258,20 @@ impl Settings {
             true => manifest.examples.iter().take(PROMPTS).cloned().collect(),
             false => all.prompts,
         };
+        let (fresh, text_encoder) = (all.fresh.unwrap_or(false), all.train_text.unwrap_or(false));
         let options = RunOptions {
             model,
             stage: stage.ok_or_else(|| needed("stage"))?,
-            fresh: all.fresh.unwrap_or(false),
-            text_encoder: all.train_text.unwrap_or(false),
+            fresh,
+            text_encoder,
+            lora: tuning::lora(all.lora_rank, all.lora_scale, all.lora_layers, (fresh, text_encoder))?,
+            prior: tuning::prior(
+                all.prior_share,
+                all.prior_pictures,
+                all.prior_prompts.as_deref(),
+                &manifest.examples,
+            )?,
+            text_cache: tuning::text_cache(all.text_cache.as_deref())?,
             data: all.data.ok_or_else(|| needed("data"))?,
             device: all.device.unwrap_or_default(),
             precision: all.precision.unwrap_or_default(),
@@ -253,15 +303,19 @@ fn read_manifest(model: &Path) -> Result<Manifest, super::Failure> {
     Ok(Manifest::from_json(&bytes)?)
 }
 
-fn setting(name: &'static str, reason: impl ToString) -> TrainError {
+pub(super) fn setting(name: &'static str, reason: impl ToString) -> TrainError {
     TrainError::Setting { name, reason: reason.to_string() }
 }
 
-fn at_least<T: PartialOrd + std::fmt::Display>(name: &'static str, value: T, least: T) -> Result<T, TrainError> {
+pub(super) fn at_least<T: PartialOrd + std::fmt::Display>(
+    name: &'static str,
+    value: T,
+    least: T,
+) -> Result<T, TrainError> {
     if value >= least { Ok(value) } else { Err(setting(name, format!("{value} is less than {least}"))) }
 }
 
-fn positive(name: &'static str, value: f64) -> Result<f64, TrainError> {
+pub(super) fn positive(name: &'static str, value: f64) -> Result<f64, TrainError> {
     if value > 0.0 && value.is_finite() { Ok(value) } else { Err(setting(name, format!("{value} is not above 0"))) }
 }
 
@@ -274,7 +328,7 @@ fn below_one(name: &'static str, value: f32) -> Result<f32, TrainError> {
     }
 }
 
-fn share<T: Copy + Into<f64> + std::fmt::Display>(name: &'static str, value: T) -> Result<T, TrainError> {
+pub(super) fn share<T: Copy + Into<f64> + std::fmt::Display>(name: &'static str, value: T) -> Result<T, TrainError> {
     if (0.0..=1.0).contains(&value.into()) {
         Ok(value)
     } else {

@@ -73,9 +73,11 @@ pub enum Kind {
     Rocket,
     Duck,
     Kite,
+    Windmill,
 }
 
 impl Kind {
+    /// Kinds of ordinary scenes.
     pub const ALL: [Self; 17] = [
         Self::House,
         Self::Castle,
@@ -95,6 +97,9 @@ impl Kind {
         Self::Duck,
         Self::Kite,
     ];
+
+    /// Kinds that ordinary scenes never show, and no model has learnt from them: to see how a new one is learnt.
+    pub const NOVEL: [Self; 1] = [Self::Windmill];
 
     pub const fn habit(self) -> Habit {
         match self {
@@ -128,6 +133,7 @@ impl Kind {
             Self::Rocket => 0.62,
             Self::Duck => 1.08,
             Self::Kite => 0.70,
+            Self::Windmill => 0.76,
         }
     }
 
@@ -161,6 +167,7 @@ impl Kind {
             Self::Rocket => &["rocket", "rocket", "space rocket"],
             Self::Duck => &["duck"],
             Self::Kite => &["kite"],
+            Self::Windmill => &["windmill"],
         }
     }
 
@@ -184,6 +191,7 @@ impl Kind {
             Self::Rocket => &["rockets", "rockets", "space rockets"],
             Self::Duck => &["ducks"],
             Self::Kite => &["kites"],
+            Self::Windmill => &["windmills"],
         }
     }
 }

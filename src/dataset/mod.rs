@@ -31,7 +31,7 @@ pub use picture::render;
 pub use record::{Record, Things};
 pub use scene::{Group, Pairs, Scene};
 pub use sheet::contact_sheet;
-pub use write::{Form, Order, write};
+pub use write::{Form, Order, vacant, write};
 
 use std::ops::RangeInclusive;
 

@@ -1,10 +1,9 @@
 //! Random choices that are a pure function of a seed, a scene's index and what they are for: the same on every platform,
 //! and in any order of scenes.
 //!
-//! The words are those of [`diffusion::noise`](crate::diffusion::noise)'s Philox4x32-10; what is made of them takes
-//! integers and single additions and multiplications of f32, which IEEE 754 fixes to the last bit.
+//! What is made of [`Choices`] takes single additions and multiplications of f32, which IEEE 754 fixes to the last bit.
 
-use crate::diffusion::noise::philox;
+use crate::diffusion::choices::Choices;
 
 /// What choices are for. Each purpose has its own words, so that another stroke in a meadow changes no caption.
 #[derive(Clone, Copy, Debug)]
@@ -18,42 +17,16 @@ pub enum Purpose {
 
 /// A stream of choices.
 #[derive(Clone, Debug)]
-pub struct Random {
-    key: [u32; 2],
-    counter: [u32; 4],
-    words: [u32; 4],
-    /// How many of `words` are still to be used.
-    left: usize,
-}
+pub struct Random(Choices);
 
 impl Random {
     pub fn new(seed: u64, index: u64, purpose: Purpose) -> Self {
-        Self {
-            key: [seed as u32, (seed >> 32) as u32],
-            counter: [0, index as u32, (index >> 32) as u32, purpose as u32],
-            words: [0; 4],
-            left: 0,
-        }
-    }
-
-    fn word(&mut self) -> u32 {
-        if self.left == 0 {
-            self.words = philox(self.counter, self.key);
-            self.counter[0] = self.counter[0].wrapping_add(1);
-            self.left = 4;
-        }
-        self.left -= 1;
-        self.words[3 - self.left]
-    }
-
-    /// A number below `count`, which is at least 1.
-    fn below(&mut self, count: usize) -> usize {
-        ((u64::from(self.word()) * count as u64) >> 32) as usize
+        Self(Choices::new(seed, [index as u32, (index >> 32) as u32, purpose as u32]))
     }
 
     /// From 0 up to, not including, 1, in steps of 2⁻²⁴.
     pub fn unit(&mut self) -> f32 {
-        (self.word() >> 8) as f32 * (1.0 / 16_777_216.0)
+        self.0.unit()
     }
 
     /// From `low` up to `high`.
@@ -63,17 +36,17 @@ impl Random {
 
     /// True in this many of a hundred cases.
     pub fn percent(&mut self, share: u32) -> bool {
-        self.below(100) < share as usize
+        self.0.below(100) < share as usize
     }
 
     /// One of a list that is not empty.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
+        from[self.0.below(from.len())]
     }
 
     /// One of a list, each as often as the number beside it says.
     pub fn weighted<T: Copy, const N: usize>(&mut self, from: [(T, u32); N]) -> T {
-        let mut rest = self.below(from.iter().map(|(_, weight)| *weight as usize).sum());
+        let mut rest = self.0.below(from.iter().map(|(_, weight)| *weight as usize).sum());
         for (value, weight) in from {
             match rest.checked_sub(weight as usize) {
                 Some(more) => rest = more,
@@ -107,7 +80,7 @@ mod tests {
 
     #[test]
     fn seed_index_and_purpose_each_give_other_words() {
-        let first = |seed, index, purpose| Random::new(seed, index, purpose).word();
+        let first = |seed, index, purpose| Random::new(seed, index, purpose).0.below(1 << 32);
         let words = [
             first(1, 1, Purpose::Grammar),
             first(2, 1, Purpose::Grammar),

@@ -14,6 +14,8 @@ pub enum Pairs {
     Usual,
     /// One of [`HELD_OUT`] in every scene; a second thing is a usual one.
     HeldOut,
+    /// This kind in every scene, such as one of [`Kind::NOVEL`]; a second thing is a usual one.
+    Of(Kind),
 }
 
 /// Things of one kind and colour.
@@ -54,6 +56,7 @@ impl Scene {
         let first = match pairs {
             Pairs::Usual => any(r, &Kind::ALL),
             Pairs::HeldOut => r.pick(&HELD_OUT),
+            Pairs::Of(kind) => any(r, &[kind]),
         };
         let (groups, relation) = if r.percent(46) { two(r, first) } else { (vec![some(r, first)], None) };
         let time = r.weighted([(Time::Day, 46), (Time::Sunset, 18), (Time::Night, 24), (Time::Dawn, 12)]);

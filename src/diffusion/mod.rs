@@ -4,6 +4,7 @@
 //! The networks' outputs and the pixels are planar `[images, channels, height, width]`, flattened.
 
 mod augment;
+pub mod choices;
 mod continuous;
 mod error;
 mod grid;

@@ -56,7 +56,7 @@ pub fn words(seed: u64, counter: [u32; 4]) -> [u32; 4] {
 }
 
 /// Ten rounds of Philox4x32.
-pub(crate) fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let first = u64::from(counter[0]) * 0xD251_1F53;
         let second = u64::from(counter[2]) * 0xCD9E_8D57;

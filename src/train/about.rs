@@ -1,6 +1,7 @@
 //! What a run trains and what it began from: kept in its checkpoints, so that an export needs nothing else.
 
-use super::{Networks, TrainError};
+use super::embeddings::Embeddings;
+use super::{FrozenText, LoraOptions, Networks, RunOptions, TrainError};
 use crate::cascade::Manifest;
 use crate::cascade::manifest::{FileEntry, StageManifest, StageUNet};
 use crate::text::{T5Config, T5Encoder};
@@ -9,6 +10,7 @@ use crate::weights::{FileSource, WeightIndex, Weights, load_module};
 use burn::tensor::Device;
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// The subject of a run.
@@ -19,6 +21,9 @@ pub struct About {
     pub stage: StageManifest,
     /// The text encoder, where it is trained too.
     pub text_encoder: Option<T5Config>,
+    /// The adapters, where nothing else learns.
+    #[serde(default)]
+    pub lora: Option<LoraOptions>,
 }
 
 /// The options of a stage's U-Net, which must be of diffusers' kind.
@@ -33,16 +38,36 @@ pub(super) fn unet(stage: &StageManifest) -> Result<&UNetConfig, TrainError> {
 }
 
 impl About {
-    pub(super) fn new(model: &Path, manifest: &Manifest, size: u32, text_encoder: bool) -> Result<Self, TrainError> {
-        let model = model.canonicalize().map_err(|error| TrainError::read(model, error))?;
-        let stage = manifest.stages.iter().find(|stage| stage.image_size == size).cloned();
-        let stage =
-            stage.ok_or_else(|| TrainError::setting("stage", format!("the model has none of {size}×{size}")))?;
-        let mut about = Self { model, stage, text_encoder: None };
-        if text_encoder {
+    /// Of the stage with this index.
+    pub(super) fn new(options: &RunOptions, manifest: &Manifest, stage: usize) -> Result<Self, TrainError> {
+        let model = options.model.canonicalize().map_err(|error| TrainError::read(&options.model, error))?;
+        let (stage, lora) = (manifest.stages[stage].clone(), options.lora.clone());
+        let mut about = Self { model, stage, text_encoder: None, lora };
+        if options.text_encoder {
             about.text_encoder = Some(about.text_config(manifest)?);
         }
         Ok(about)
+    }
+
+    /// Whether a run of this subject can go on from a checkpoint of that one. What there is to say about it, if anything.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(super) fn continues(&self, before: &Self) -> Result<Option<String>, String> {
+        let without_weights =
+            |about: &Self| StageManifest { weights: self.stage.weights.clone(), ..about.stage.clone() };
+        if without_weights(before) != self.stage {
+            let size = before.stage.image_size;
+            return Err(format!("it is of stage {size}×{size}, or that stage was configured otherwise"));
+        }
+        if before.lora != self.lora {
+            return Err("it was trained with other adapters (--lora-rank, --lora-scale, --lora-layers)".to_owned());
+        }
+        if self.lora.is_some() && before.stage.weights.sha256 != self.stage.weights.sha256 {
+            return Err("its adapters belong to other weights of this stage".to_owned());
+        }
+        let moved = format!("the run began from {}, it goes on with {}", before.model.display(), self.model.display());
+        Ok((before.model != self.model).then_some(moved))
     }
 
     pub(super) fn from_json(json: &serde_json::Value) -> Result<Self, String> {
@@ -52,6 +77,14 @@ impl About {
     pub(super) fn to_json(&self) -> serde_json::Value {
         // Plain fields and string keys: there is nothing in it that JSON cannot hold.
         serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The networks in which a checkpoint's weights take their places: random ones, or those that its adapters belong to.
+    pub(super) fn around(&self, device: &Device) -> Result<Networks, TrainError> {
+        match &self.lora {
+            Some(_) => self.load(device),
+            None => self.networks(device),
+        }
     }
 
     /// The networks with random weights.
@@ -69,12 +102,33 @@ impl About {
             Some(_) => Some(self.encoder(&self.manifest()?, device)?),
             None => None,
         };
-        Ok(Networks { unet, text_encoder })
+        let networks = Networks { unet, text_encoder };
+        Ok(match &self.lora {
+            Some(lora) => lora.adapt(networks),
+            None => networks,
+        })
     }
 
-    /// The model's text encoder, on a device outside of automatic differentiation.
-    pub(super) fn frozen(&self, manifest: &Manifest, device: &Device) -> Result<T5Encoder, TrainError> {
-        self.encoder(manifest, device)
+    /// What the model's text encoder has said, kept in a file of at most so many bytes; none where that is in use.
+    pub(super) fn embeddings(
+        &self,
+        manifest: &Manifest,
+        file: &Path,
+        most: u64,
+    ) -> Result<Option<Embeddings>, TrainError> {
+        let tokenizer = manifest.tokenizer.file.as_ref().map_or("", |entry| entry.sha256.as_str());
+        let encoder = &manifest.text_encoder_file()?.sha256;
+        let hash = Sha256::digest(format!("{encoder} {tokenizer}")).into();
+        let values = manifest.tokenizer.max_length * self.text_config(manifest)?.d_model;
+        Embeddings::open(file, hash, values, most)
+    }
+
+    /// The model's text encoder, which is loaded when it is asked what is not kept.
+    pub(super) fn frozen(&self, manifest: &Manifest, kept: Option<Embeddings>) -> Result<FrozenText, TrainError> {
+        // A file that is missing is an error now.
+        self.text_config(manifest)?;
+        let (about, manifest) = (self.clone(), manifest.clone());
+        Ok(FrozenText::new(Box::new(move || about.encoder(&manifest, &Device::flex())), kept))
     }
 
     fn manifest(&self) -> Result<Manifest, TrainError> {

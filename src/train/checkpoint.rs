@@ -32,9 +32,14 @@ pub struct Progress {
     pub examples: u64,
     /// Seed of all choices.
     pub seed: u64,
-    /// Running mean of the loss, and its lowest value so far: what divergence is judged by.
+    /// Running mean of the loss, over how many losses, and its lowest value so far: what divergence is judged by.
     pub loss: Option<f64>,
+    #[serde(default)]
+    pub losses: u64,
     pub lowest: Option<f64>,
+    /// The settings that the loss is of: others begin another mean.
+    #[serde(default)]
+    pub loss_of: String,
     /// Time spent training, in seconds.
     pub seconds: f64,
 }
@@ -84,10 +89,34 @@ impl Checkpoint {
         Ok(Self { progress: run.progress, about: run.about, parts })
     }
 
-    /// Names and lengths of the weights.
-    pub fn lengths(&self) -> BTreeMap<String, usize> {
-        let weights = self.parts.get(PARTS[0]).into_iter().flatten();
-        weights.map(|(name, value)| (name.clone(), value.dims()[0])).collect()
+    /// Checks that all its parts are of a network in which this learns, by names and shapes.
+    ///
+    /// # Errors
+    /// The first parameter that is missing, too many, or of another length.
+    pub fn check(&self, learning: &BTreeMap<String, Vec<usize>>) -> Result<(), String> {
+        let none = Values::new();
+        let [weights, average, first, second] = PARTS.map(|part| self.parts.get(part).unwrap_or(&none));
+        for values in [weights, average, first, second] {
+            for (name, value) in values {
+                let Some(shape) = learning.get(name) else {
+                    return Err(format!("it holds {name}, which this network does not have"));
+                };
+                let (actual, count) = (value.dims()[0], shape.iter().product::<usize>());
+                if actual != count {
+                    return Err(format!("{name} has {actual} values, in this network {count} ({shape:?})"));
+                }
+            }
+        }
+        // What never had a gradient has no moments.
+        let lacks = |name: &&String| {
+            !weights.contains_key(*name)
+                || !average.contains_key(*name)
+                || first.contains_key(*name) != second.contains_key(*name)
+        };
+        match learning.keys().find(lacks) {
+            Some(name) => Err(format!("it lacks {name}, which this network has")),
+            None => Ok(()),
+        }
     }
 
     /// The averaged weights, which are what is exported.

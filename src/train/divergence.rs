@@ -6,8 +6,10 @@ use std::fmt;
 
 /// Memory of the running mean of the loss.
 const DECAY: f64 = 0.98;
-/// Updates before the mean is judged.
+/// Losses of which the first lowest mean is made; those before are chance, of one noise level or another.
 const YOUNG: u64 = 20;
+/// What chance does not do: the loss may be so many times the lowest mean until then.
+const WILD: f64 = 1e6;
 /// The mean may grow to so many times its lowest value.
 const GROWTH: f64 = 10.0;
 /// A single loss may be so many times the lowest mean: noise levels differ.
@@ -35,12 +37,17 @@ pub(super) fn judge(progress: &Progress, report: &StepReport) -> Result<Progress
     if !loss.is_finite() || !report.norm.is_finite() {
         return Err(Divergence::NotFinite);
     }
-    let mean = progress.loss.map_or(loss, |mean| DECAY * mean + (1.0 - DECAY) * loss);
+    let losses = progress.losses + 1;
+    // A plain mean at first: the first loss is worth no more than the others.
+    let share = (1.0 / losses as f64).max(1.0 - DECAY);
+    let mean = progress.loss.map_or(loss, |mean| mean + share * (loss - mean));
     let lowest = progress.lowest.map_or(mean, |lowest| lowest.min(mean));
-    if progress.step >= YOUNG && (mean > GROWTH * lowest || loss > SPIKE * lowest) {
+    let (growth, spike) = if losses <= YOUNG { (WILD, WILD) } else { (GROWTH, SPIKE) };
+    if mean > growth * lowest || loss > spike * lowest {
         return Err(Divergence::Grown { loss: loss.max(mean), lowest });
     }
-    Ok(Progress { loss: Some(mean), lowest: Some(lowest), ..progress.clone() })
+    let lowest = if losses == YOUNG { mean } else { lowest };
+    Ok(Progress { loss: Some(mean), losses, lowest: Some(lowest), ..progress.clone() })
 }
 
 #[cfg(test)]
@@ -67,5 +74,8 @@ mod tests {
         let (step, _) = run(growing).unwrap();
         assert!((60..90).contains(&step), "{step}");
         assert!(matches!(run([0.1, f64::NAN]), Some((1, Divergence::NotFinite))));
+        // A first picture with almost nothing but noise, and a rate that was wild from the start.
+        assert_eq!(run((0..200).map(|i| if i == 0 { 0.0003 } else { 0.12 })), None);
+        assert!(matches!(run([0.1, 0.1, 1e7, 1e9]), Some((2, Divergence::Grown { .. }))));
     }
 }

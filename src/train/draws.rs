@@ -1,6 +1,7 @@
 //! Random choices of training, from the generator of all noise ([`noise`]): keyed by the seed and by
 //! what is chosen, never by what was chosen before. There is no state that a checkpoint could miss.
 
+use crate::diffusion::choices::Choices;
 use crate::diffusion::noise::{self, Draw};
 
 /// What the choices are for.
@@ -20,35 +21,26 @@ pub struct Draws {
     seed: u64,
     number: u64,
     purpose: u32,
-    next: u32,
-    words: [u32; 4],
+    choices: Choices,
 }
 
 impl Draws {
     /// The choices about the `number`th thing of its kind.
     pub fn new(seed: u64, number: u64, purpose: Purpose) -> Self {
-        Self { seed, number, purpose: purpose as u32, next: 0, words: [0; 4] }
-    }
-
-    fn word(&mut self) -> u32 {
-        let at = self.next as usize % 4;
-        if at == 0 {
-            // The noise of pictures has a smaller third word.
-            let counter = [self.next / 4, self.number as u32, u32::MAX - (self.number >> 32) as u32, self.purpose];
-            self.words = noise::words(self.seed, counter);
-        }
-        self.next += 1;
-        self.words[at]
+        let purpose = purpose as u32;
+        // The noise of pictures has a smaller third word.
+        let choices = Choices::new(seed, [number as u32, u32::MAX - (number >> 32) as u32, purpose]);
+        Self { seed, number, purpose, choices }
     }
 
     /// From 0 to below 1.
     pub fn uniform(&mut self) -> f32 {
-        (self.word() >> 8) as f32 * 2f32.powi(-24)
+        self.choices.unit()
     }
 
     /// From 0 to below `count`, which is at most 2³².
     pub fn below(&mut self, count: usize) -> usize {
-        ((u64::from(self.word()) * count as u64) >> 32) as usize
+        self.choices.below(count)
     }
 
     /// A permutation of `0..count`.

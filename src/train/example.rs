@@ -82,7 +82,7 @@ pub fn prepare(
     let low = match low {
         Some(mut picture) => {
             let noise = draws.normal(1, picture.len());
-            augment(&task.schedule, level, &mut picture, &noise)?;
+            augment(&task.augmentation, level, &mut picture, &noise)?;
             Some(Low { picture, level })
         }
         None => None,

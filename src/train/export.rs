@@ -8,6 +8,7 @@ use crate::cascade::manifest::{FileEntry, MANIFEST_FILE, Manifest};
 use crate::convert::{self, Mixture};
 use crate::text::t5::llama_cpp_name;
 use crate::weights::stored_tensors;
+use burn::module::Module;
 use burn::tensor::Device;
 use std::fs;
 use std::path::Path;
@@ -21,13 +22,13 @@ pub fn export(checkpoint: &Path, out: &Path, mixture: Mixture) -> Result<Manifes
     let device = Device::flex();
     let mut read = Checkpoint::read(checkpoint, &device)?;
     let about = About::from_json(&read.about).map_err(|reason| TrainError::checkpoint(checkpoint, reason))?;
-    let networks = about.networks(&device)?;
-    networks.check(&read.lengths()).map_err(|reason| TrainError::checkpoint(checkpoint, reason))?;
+    let networks = about.around(&device)?;
+    read.check(&networks.learning()).map_err(|reason| TrainError::checkpoint(checkpoint, reason))?;
     let networks = parameters::place(networks, &read.average());
-    write(&networks, &about, out, mixture)
+    write(&networks.materialize(), &about, out, mixture)
 }
 
-/// Writes a cascade with these networks in place of those of the model that they began from.
+/// Writes a cascade with these networks, which have no adapters any more, in place of those of the model that they began from.
 pub(super) fn write(networks: &Networks, about: &About, out: &Path, mixture: Mixture) -> Result<Manifest, TrainError> {
     let source = &about.model;
     let read = |path: &Path| fs::read(path).map_err(|error| TrainError::read(path, error));
@@ -49,7 +50,11 @@ pub(super) fn write(networks: &Networks, about: &About, out: &Path, mixture: Mix
     for file in others.iter().map(|entry| &entry.file).chain(&manifest.card) {
         // A part that the model lacks, it lacks here too.
         if source.join(file).is_file() {
-            convert::write(folder, file, &read(&source.join(file))?)?;
+            let copy = folder.join(file);
+            // A second name for the same bytes, where the file system has such; else a copy. Neither passes through memory.
+            let linked = fs::hard_link(source.join(file), &copy);
+            let there = linked.or_else(|_| fs::copy(source.join(file), &copy).map(|_| ()));
+            there.map_err(|error| TrainError::write(&copy, error))?;
         }
     }
     if let (Some(config), Some(encoder)) = (&about.text_encoder, &networks.text_encoder) {

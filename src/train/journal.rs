@@ -39,11 +39,14 @@ impl Journal {
     /// Goes on with the table of a folder from update `step` on: rows of later updates, which are made anew, are dropped.
     ///
     /// # Errors
-    /// [`TrainError::Write`] where the files cannot be written.
+    /// [`TrainError::Write`] where the files cannot be written, [`TrainError::Read`] for a table that is there and cannot be read.
     pub fn open(folder: &Path, step: u64) -> Result<Self, TrainError> {
         let path = folder.join(TABLE);
         let failed = |error: io::Error| TrainError::write(&path, error);
-        let before = fs::read_to_string(&path).unwrap_or_default();
+        let before = match fs::read_to_string(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(TrainError::read(&path, error)),
+            read => read.unwrap_or_default(),
+        };
         let row =
             |line: &&str| line.split(',').next().and_then(|at| at.parse::<u64>().ok()).is_some_and(|at| at < step);
         let rows: String = before.lines().filter(row).map(|line| format!("{line}\n")).collect();
@@ -147,6 +150,10 @@ mod tests {
         let steps: Vec<&str> = table.lines().map(|line| line.split(',').next().unwrap()).collect();
         assert_eq!(steps, ["step", "0", "1", "2", "3"]);
         assert_eq!(table.lines().nth(1), Some("0,0.5,0.001,2,4,0.000,4.000"));
+        // What is no text is not replaced by an empty table.
+        fs::write(folder.path().join(TABLE), [0xff, 0xfe]).unwrap();
+        assert!(matches!(Journal::open(folder.path(), 3), Err(TrainError::Read { .. })));
+        assert_eq!(fs::read(folder.path().join(TABLE)).unwrap(), [0xff, 0xfe]);
     }
 
     /// The bytes are what tensorboard 2.21 itself makes of this event: `RecordWriter(file).write(Event(wall_time=1.5, step=3,

@@ -1,6 +1,7 @@
 //! The networks that are trained: a U-Net, and with the first stage of a new cascade its text encoder.
 
 use super::TrainError;
+use super::adapters;
 use super::parameters::{self, Values};
 use crate::text::{T5Encoder, Tokenized};
 use crate::unet::UNet;
@@ -26,26 +27,9 @@ impl Networks {
         parameters::place(self, &last)
     }
 
-    /// Checks that `values`, names and lengths, are those of these networks.
-    ///
-    /// # Errors
-    /// The first parameter that is missing, too many, or of another length.
-    pub fn check(&self, values: &BTreeMap<String, usize>) -> Result<(), String> {
-        let shapes = parameters::shapes(self);
-        for (name, shape) in &shapes {
-            let count: usize = shape.iter().product();
-            match values.get(name) {
-                None => return Err(format!("it lacks {name}, which this network has")),
-                Some(&other) if other != count => {
-                    return Err(format!("{name} has {other} values, in this network {count} ({shape:?})"));
-                }
-                Some(_) => {}
-            }
-        }
-        match values.keys().find(|name| !shapes.contains_key(*name)) {
-            Some(name) => Err(format!("it holds {name}, which this network does not have")),
-            None => Ok(()),
-        }
+    /// Names and shapes of what learns.
+    pub(super) fn learning(&self) -> BTreeMap<String, Vec<usize>> {
+        adapters::learning(parameters::shapes(self))
     }
 }
 

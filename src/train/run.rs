@@ -1,27 +1,25 @@
 //! A training run: opens the model and the data, goes on from the checkpoint that is there, and trains until it is done, stopped, or
 //! diverges.
 
-use super::checkpoint::{self, Checkpoint, Progress};
-use super::data::{self, Dataset, Loader, Loading};
+use super::checkpoint::{self, Progress};
+use super::data::{Batch, Loader, Loading};
 use super::divergence::{self, Divergence};
 use super::journal::{Journal, Row};
 use super::ranks::{Quiet, Ranks};
 use super::sheet::Sheets;
-use super::{
-    About, Hardware, Objective, OptimizerOptions, Precision, Rate, StageTask, StepReport, TrainError, Trainer,
-    Weighting,
-};
+use super::{About, Hardware, LoraOptions, Objective, OptimizerOptions, Precision, PriorOptions, Rate, StageTask};
+use super::{Ended, Event, StepReport, TrainError, Trainer, Watcher, Weighting, adapters, begin};
 use crate::cascade::Manifest;
 use crate::cascade::manifest::MANIFEST_FILE;
 use crate::text::Tokenizer;
-use burn::tensor::Device;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// The checkpoint's file in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The file of a run's adapters, as `imagen generate --lora` and others read them.
+pub const ADAPTER: &str = "adapter.safetensors";
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -34,6 +32,12 @@ pub struct RunOptions {
     pub fresh: bool,
     /// Train the text encoder too.
     pub text_encoder: bool,
+    /// Train adapters, and no weights.
+    pub lora: Option<LoraOptions>,
+    /// Mix in the model's own samples.
+    pub prior: Option<PriorOptions>,
+    /// Bytes on disk for embeddings of captions, of a text encoder that is not trained; 0 keeps none.
+    pub text_cache: u64,
     pub data: PathBuf,
     pub device: Hardware,
     pub precision: Precision,
@@ -65,51 +69,6 @@ pub struct RunOptions {
     pub prompts: Vec<String>,
 }
 
-/// What a run tells while it goes on.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Something that the user should know.
-    Note(String),
-    /// The run begins, or goes on after `step` updates of `updates`.
-    Started {
-        step: u64,
-        updates: u64,
-        pictures: usize,
-        parameters: usize,
-    },
-    /// An update was made; `step` counts them.
-    Step {
-        step: u64,
-        report: StepReport,
-        mean_loss: f64,
-        examples_per_second: f64,
-    },
-    Checkpoint {
-        step: u64,
-        path: PathBuf,
-    },
-    Sheet {
-        path: PathBuf,
-    },
-}
-
-/// Who follows a run.
-pub trait Watcher {
-    fn event(&mut self, event: &Event);
-
-    /// True when the run should end after this update, with a checkpoint.
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Finished,
-    Stopped,
-}
-
 /// Runs the training.
 ///
 /// # Errors
@@ -119,7 +78,11 @@ pub fn run(options: &RunOptions, watcher: &mut dyn Watcher) -> Result<Ended, Tra
     let ranks = Ranks::join()?;
     let mut quiet = Quiet { watcher, started: false };
     let watcher: &mut dyn Watcher = if ranks.leads() { &mut *quiet.watcher } else { &mut quiet };
-    let ended = Run::open(options, &ranks, watcher).and_then(|run| run.train(watcher));
+    let ended = match Run::open(options, &ranks, watcher) {
+        Ok(Some(run)) => run.train(watcher),
+        Ok(None) => Ok(Ended::Stopped),
+        Err(error) => Err(error),
+    };
     if let Err(error) = &ended
         && ranks.count() > 1
     {
@@ -136,6 +99,8 @@ struct Run<'a> {
     trainer: Trainer,
     progress: Progress,
     loader: Loader,
+    /// The first batch, which was made before the run began.
+    first: Option<Batch>,
     /// Of the process that leads.
     journal: Option<Journal>,
     sheets: Sheets,
@@ -147,12 +112,12 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn open(options: &'a RunOptions, ranks: &'a Ranks, watcher: &mut dyn Watcher) -> Result<Self, TrainError> {
+    /// None where the run was stopped before it began.
+    fn open(options: &'a RunOptions, ranks: &'a Ranks, watcher: &mut dyn Watcher) -> Result<Option<Self>, TrainError> {
         let read = |path: &Path| fs::read(path).map_err(|error| TrainError::read(path, error));
         let manifest = Manifest::from_json(&read(&options.model.join(MANIFEST_FILE))?)?;
-        let task = task(options, &manifest)?;
-        let dataset: Arc<dyn Dataset> = data::open(&options.data)?.into();
-        dataset.notes().iter().for_each(|note| watcher.event(&Event::Note(note.clone())));
+        let (task, stage) = begin::task(options, &manifest)?;
+        let objective = Objective::new(task.schedule.clone(), options.weighting, options.bound, task.residual)?;
         let file =
             manifest.tokenizer.file.as_ref().ok_or_else(|| {
                 TrainError::setting("model", "it has no tokenizer; captions cannot be read without one")
@@ -161,49 +126,68 @@ impl<'a> Run<'a> {
         let tokenizer = Tokenizer::from_bytes(&tokenizer, manifest.tokenizer.max_length, manifest.tokenizer.lowercase)?;
         let plain = options.device.device()?;
         options.precision.check(options.device, &plain)?;
+        let loading = loading(options, &task, ranks)?;
+        let about = About::new(options, &manifest, stage)?;
+        let Some(dataset) = begin::dataset(options, (&manifest, stage), watcher)? else { return Ok(None) };
         let device = plain.clone().autodiff();
-        let about = About::new(&options.model, &manifest, options.stage, options.text_encoder)?;
         device.seed(options.seed);
         let networks = match options.fresh {
             true => about.networks(&device)?.with_silent_output(),
             false => about.load(&device)?,
         };
-        let frozen = match options.text_encoder {
-            true => None,
-            false => Some(about.frozen(&manifest, &plain)?),
-        };
-        let objective = Objective::new(task.schedule.clone(), options.weighting, options.bound, task.residual)?;
-        let trainer = Trainer::new(networks, frozen, objective, (options.optimizer, options.rate), device);
-        let mut trainer = trainer.with_precision(options.precision);
-        fs::create_dir_all(&options.out).map_err(|error| TrainError::write(&options.out, error))?;
         let path = options.out.join(CHECKPOINT);
-        let mut progress = Progress { seed: options.seed, ..Progress::default() };
+        let trainer = Trainer::new(networks, None, objective, (options.optimizer, options.rate), device);
+        let mut trainer = trainer.with_precision(options.precision);
         let resumed = path.is_file();
-        if resumed {
-            progress = restore(&path, &mut trainer, &plain)?;
-            if progress.seed != options.seed {
-                watcher.event(&Event::Note(format!("the run keeps the seed that it began with, {}", progress.seed)));
-            }
-        }
+        let progress = match resumed {
+            true => begin::restore((&path, &plain), (options, &about), &mut trainer, watcher)?,
+            false => Progress { seed: options.seed, loss_of: begin::loss_of(options), ..Progress::default() },
+        };
         let saved = resumed.then_some(progress.step);
+        let position = (progress.seed, progress.step, progress.examples);
+        let loader = Loader::start(dataset.clone(), task.clone(), tokenizer, loading, position)?;
+        // Pictures of which none can be used are an error before anything is written.
+        let first = Some(loader.next()?);
+        fs::create_dir_all(&options.out).map_err(|error| TrainError::write(&options.out, error))?;
+        trainer.frozen = begin::frozen(options, &about, &manifest, watcher)?;
         let journal = ranks.leads().then(|| Journal::open(&options.out, progress.step)).transpose()?;
-        let sheets = Sheets::new(options, &task, dataset.as_ref(), &manifest);
+        let sheets = Sheets::new(options, (&task, stage), dataset.as_ref(), &manifest);
         let parameters = trainer.optimizer.weights.values().map(|value| value.dims()[0]).sum();
         let started =
             Event::Started { step: progress.step, updates: options.updates, pictures: dataset.len(), parameters };
         watcher.event(&started);
-        let loading = loading(options, &task, ranks)?;
-        let position = (progress.seed, progress.step, progress.examples);
         let pictures = dataset.len() as u64;
-        let loader = Loader::start(dataset, task, tokenizer, loading, position)?;
-        Ok(Self { options, ranks, pictures, about, trainer, progress, loader, journal, sheets, path, saved })
+        Ok(Some(Self {
+            options,
+            ranks,
+            about,
+            trainer,
+            progress,
+            loader,
+            first,
+            journal,
+            sheets,
+            path,
+            saved,
+            pictures,
+        }))
     }
 
     fn train(mut self, watcher: &mut dyn Watcher) -> Result<Ended, TrainError> {
+        let ended = self.updates(watcher);
+        match &ended {
+            Ok(_) | Err(TrainError::Diverged { .. }) => {}
+            // What was trained until then is kept, if it can be; the error that matters is the first one.
+            Err(_) => drop(self.keep(watcher)),
+        }
+        ended
+    }
+
+    fn updates(&mut self, watcher: &mut dyn Watcher) -> Result<Ended, TrainError> {
         let mut broken = 0;
         while self.progress.step < self.options.updates {
             let begun = Instant::now();
-            let batch = self.loader.next()?;
+            let batch = self.batch()?;
             for (name, reason) in &batch.broken {
                 broken += 1;
                 watcher.event(&Event::Note(format!("{name} is left out: {reason} ({broken} so far)")));
@@ -221,7 +205,7 @@ impl<'a> Run<'a> {
                 self.save(watcher)?;
             }
             if due(self.options.sheet_every) {
-                self.sheet(watcher)?;
+                self.sheet(watcher);
             }
             self.trainer.update(gradients);
             self.progress = judged;
@@ -229,11 +213,11 @@ impl<'a> Run<'a> {
             let count = batch.count as u64;
             self.progress.examples += count;
             self.progress.seconds += seconds;
+            self.progress.step += 1;
             let examples_per_second = count as f64 / seconds.max(1e-9);
             let (examples, so_far) = (self.progress.examples, self.progress.seconds);
             let row = Row { step, report, examples, seconds: so_far, examples_per_second };
             self.journal.as_mut().map_or(Ok(()), |journal| journal.write(&row))?;
-            self.progress.step += 1;
             let mean_loss = self.progress.loss.unwrap_or(report.loss);
             watcher.event(&Event::Step { step: step + 1, report, mean_loss, examples_per_second });
             if stopped {
@@ -243,19 +227,47 @@ impl<'a> Run<'a> {
         }
         self.finish(watcher)?;
         if self.options.sheet_every > 0 {
-            self.sheet(watcher)?;
+            self.sheet(watcher);
         }
         Ok(Ended::Finished)
     }
 
-    /// The last checkpoint of this start.
-    fn finish(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
-        if !self.trainer.is_finite() {
-            return Err(self.diverged(Divergence::NotFinite));
+    fn batch(&mut self) -> Result<Batch, TrainError> {
+        match self.first.take() {
+            Some(batch) => Ok(batch),
+            None => self.loader.next(),
         }
+    }
+
+    /// The last checkpoint of this start, with weights that the next batch's loss finds good as well.
+    fn finish(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
         if self.saved != Some(self.progress.step) {
+            // Without another batch the weights have to do. All processes meet here, whatever one of them fails in.
+            let own = self.batch().and_then(|batch| {
+                let loss = self.trainer.mean_loss(&batch.examples, self.options.at_once)?;
+                Ok((loss, batch.examples.len() as f64 / batch.count as f64))
+            });
+            if let Some(loss) = self.ranks.mean(own.ok()) {
+                let report = StepReport { loss, rate: 0.0, norm: 0.0 };
+                divergence::judge(&self.progress, &report).map_err(|what| self.diverged(what))?;
+            }
+        }
+        self.keep(watcher)
+    }
+
+    /// Writes what is not written yet, if it is of any use.
+    fn keep(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+        if self.saved != Some(self.progress.step) {
+            if !self.trainer.is_finite() {
+                return Err(self.diverged(Divergence::NotFinite));
+            }
             self.save(watcher)?;
         }
+        let (Some(lora), true) = (&self.options.lora, self.ranks.leads()) else { return Ok(()) };
+        let path = self.options.out.join(ADAPTER);
+        let file = adapters::to_safetensors(self.trainer.networks(), &self.trainer.optimizer.average, lora.scale)?;
+        checkpoint::replace(&path, &file).map_err(|error| TrainError::write(&path, error))?;
+        watcher.event(&Event::Adapter { path });
         Ok(())
     }
 
@@ -269,13 +281,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn sheet(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+    /// A sheet that cannot be made is no reason to lose the run.
+    fn sheet(&mut self, watcher: &mut dyn Watcher) {
         if !self.ranks.leads() {
-            return Ok(());
+            return;
         }
-        let path = self.sheets.write(&self.trainer.averaged(), &self.about, self.progress.step)?;
-        watcher.event(&Event::Sheet { path });
-        Ok(())
+        let written = self.sheets.write(&self.trainer.averaged(), &self.about, self.progress.step);
+        watcher.event(&match written {
+            Ok(path) => Event::Sheet { path },
+            Err(error) => Event::Note(format!("there is no sheet of step {}: {error}", self.progress.step)),
+        });
     }
 
     fn diverged(&mut self, what: Divergence) -> TrainError {
@@ -289,40 +304,16 @@ impl<'a> Run<'a> {
     }
 }
 
-fn task(options: &RunOptions, manifest: &Manifest) -> Result<StageTask, TrainError> {
-    let at = manifest.stages.iter().position(|stage| stage.image_size == options.stage);
-    let Some(at) = at else {
-        let sizes: Vec<String> = manifest.stages.iter().map(|stage| stage.image_size.to_string()).collect();
-        return Err(TrainError::setting(
-            "stage",
-            format!("{} is none of the model's: {}", options.stage, sizes.join(", ")),
-        ));
-    };
-    let before = at.checked_sub(1).map(|before| manifest.stages[before].image_size);
-    let mut task = StageTask::new(&manifest.stages[at], before)?;
-    (task.drop_caption, task.unaugmented) = (options.drop_caption, options.unaugmented);
-    (task.flip, task.focus) = (options.flip, options.focus);
-    task.check_crops(&options.crops, super::about::unet(&manifest.stages[at])?)?;
-    Ok(task)
-}
-
 fn loading(options: &RunOptions, task: &StageTask, ranks: &Ranks) -> Result<Loading, TrainError> {
     if options.batch < ranks.count() {
         let reason = format!("{} examples are not enough for {} processes", options.batch, ranks.count());
         return Err(TrainError::setting("batch", reason));
     }
+    if options.prior.is_some() && ranks.count() > 1 {
+        return Err(TrainError::setting("prior", "the model's own samples are made by one process: run it alone"));
+    }
     let crops = if options.crops.is_empty() { vec![task.image_size] } else { options.crops.clone() };
     // Enlarged pictures have nothing that super-resolution could learn; a base may learn from slightly smaller ones.
     let least = if task.enlarges() { task.image_size } else { task.image_size.div_ceil(2) };
     Ok(Loading { batch: options.batch, crops, least, workers: options.workers, share: ranks.share() })
-}
-
-fn restore(path: &Path, trainer: &mut Trainer, device: &Device) -> Result<Progress, TrainError> {
-    let checkpoint = Checkpoint::read(path, device)?;
-    trainer.networks().check(&checkpoint.lengths()).map_err(|reason| {
-        TrainError::checkpoint(path, format!("it is of another architecture: {reason}; choose another --output"))
-    })?;
-    let progress = checkpoint.restore(&mut trainer.optimizer);
-    trainer.refresh();
-    Ok(progress)
 }

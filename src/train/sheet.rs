@@ -30,8 +30,13 @@ pub(super) struct Sheets {
 
 impl Sheets {
     /// Super-resolution enlarges the first pictures of the data with their own captions, as far as there are any.
-    pub fn new(options: &RunOptions, task: &StageTask, dataset: &dyn Dataset, manifest: &Manifest) -> Self {
-        let at = manifest.stages.iter().position(|stage| stage.image_size == options.stage).unwrap_or(0);
+    /// `at` is the stage's index in the manifest.
+    pub fn new(
+        options: &RunOptions,
+        (task, at): (&StageTask, usize),
+        dataset: &dyn Dataset,
+        manifest: &Manifest,
+    ) -> Self {
         let (mut prompts, mut low) = (options.prompts.clone(), Vec::new());
         if task.enlarges() && options.sheet_every > 0 {
             let factor = task.image_size / manifest.stages[at - 1].image_size as usize;

@@ -7,7 +7,7 @@
 use super::example::Focus;
 use super::{TrainError, crop};
 use crate::cascade::manifest::{StageManifest, Target};
-use crate::diffusion::Schedule;
+use crate::diffusion::{Schedule, ScheduleConfig, ScheduleKind, Variance};
 use crate::image::resample::{self, Filter};
 use crate::unet::{UNetConfig, architecture::Architecture};
 
@@ -20,6 +20,8 @@ pub struct StageTask {
     /// Pixels per side of whole pictures.
     pub image_size: usize,
     pub schedule: Schedule,
+    /// That of the low-resolution picture's noise.
+    pub(super) augmentation: Schedule,
     /// What residuals are divided by; none where the picture itself is diffused.
     pub(super) residual: Option<f32>,
     /// Filter and factor of the enlargement.
@@ -42,7 +44,21 @@ impl StageTask {
     /// [`TrainError::Stage`] for a stage that cannot be trained, such as one whose size is no multiple of that before.
     pub fn new(stage: &StageManifest, low_size: Option<u32>) -> Result<Self, TrainError> {
         let refuse = |reason: String| Err(TrainError::Stage { stage: stage.name.clone(), reason });
+        let kind = stage.conditioning.and_then(|conditioning| conditioning.aug_schedule).unwrap_or(stage.schedule.kind);
+        let discrete = |kind| !matches!(kind, ScheduleKind::CosineLogSnr | ScheduleKind::LinearLogSnr);
+        if !discrete(stage.schedule.kind) || !discrete(kind) {
+            return refuse(
+                "only schedules of discrete timesteps can be trained, not those of continuous time".to_owned(),
+            );
+        }
+        let channels = super::about::unet(stage)?.output_channels();
+        if stage.schedule.variance == Variance::LearnedRange && channels != 6 {
+            return refuse(format!(
+                "its variance is learned, but its U-Net has {channels} output channels instead of 6"
+            ));
+        }
         let schedule = Schedule::new(&stage.schedule)?;
+        let augmentation = Schedule::new(&ScheduleConfig { kind, ..stage.schedule.clone() })?;
         let image_size = stage.image_size as usize;
         let residual = match stage.target {
             Target::Image => None,
@@ -61,7 +77,7 @@ impl StageTask {
         if residual.is_some() && enlarged.is_none() {
             return refuse("it diffuses a residual, but enlarges nothing".to_owned());
         }
-        let levels = match (stage.conditioning, schedule.alphas_cumprod().len() as u32 - 1) {
+        let levels = match (stage.conditioning, augmentation.alphas_cumprod().len() as u32 - 1) {
             (Some(conditioning), highest) => {
                 let [low, high] = conditioning.aug_levels.unwrap_or([0, highest]);
                 [low.min(highest), high.min(highest)]
@@ -70,7 +86,18 @@ impl StageTask {
         };
         let focus = Focus::default();
         let (unaugmented, drop_caption, flip) = (0.0, 0.0, false);
-        Ok(Self { image_size, schedule, residual, enlarged, levels, unaugmented, drop_caption, flip, focus })
+        Ok(Self {
+            image_size,
+            schedule,
+            augmentation,
+            residual,
+            enlarged,
+            levels,
+            unaugmented,
+            drop_caption,
+            flip,
+            focus,
+        })
     }
 
     /// True for a stage that enlarges.
@@ -164,4 +191,43 @@ impl StageTask {
 /// The nearest of the 256 values of a byte.
 fn eight_bits(value: f32) -> f32 {
     ((value.clamp(-1.0, 1.0) + 1.0) * 127.5).round_ties_even() / 127.5 - 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cascade::Manifest;
+
+    fn stage(index: usize) -> StageManifest {
+        let manifest = include_bytes!("../../tests/browser/tiny/imagen.json");
+        Manifest::from_json(manifest).unwrap().stages.swap_remove(index)
+    }
+
+    fn refused(stage: &StageManifest) -> String {
+        StageTask::new(stage, Some(16)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_would_be_learnt_otherwise_than_it_is_sampled_is_refused() {
+        let (mut base, mut second) = (stage(0), stage(1));
+        base.schedule.variance = Variance::LearnedRange;
+        assert!(refused(&base).contains("3 output channels instead of 6"));
+        base = stage(0);
+        base.schedule.kind = ScheduleKind::CosineLogSnr;
+        assert!(refused(&base).contains("continuous time"));
+        second.conditioning.as_mut().unwrap().aug_schedule = Some(ScheduleKind::LinearLogSnr);
+        assert!(refused(&second).contains("continuous time"));
+    }
+
+    #[test]
+    fn the_small_picture_has_its_own_schedule() {
+        let mut second = stage(1);
+        let same = StageTask::new(&second, Some(16)).unwrap();
+        assert_eq!(same.augmentation.alphas_cumprod(), same.schedule.alphas_cumprod());
+        second.conditioning.as_mut().unwrap().aug_schedule = Some(ScheduleKind::Linear);
+        let other = StageTask::new(&second, Some(16)).unwrap();
+        assert_eq!(other.schedule.alphas_cumprod(), same.schedule.alphas_cumprod());
+        let linear = ScheduleConfig { kind: ScheduleKind::Linear, ..second.schedule };
+        assert_eq!(other.augmentation.alphas_cumprod(), Schedule::new(&linear).unwrap().alphas_cumprod());
+    }
 }

@@ -5,8 +5,7 @@ use super::objective::Objective;
 use super::optimizer::{Optimizer, OptimizerOptions};
 use super::parameters::{self, Values};
 use super::rate::Rate;
-use super::{Example, Precision, TrainError};
-use crate::text::T5Encoder;
+use super::{Example, FrozenText, Precision, TrainError, adapters};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -21,8 +20,8 @@ const GROWTH: f64 = 1.0005;
 /// Networks that learn, and everything that an update needs.
 pub struct Trainer {
     networks: Networks,
-    /// The text encoder that does not learn, outside of automatic differentiation.
-    frozen: Option<T5Encoder>,
+    /// The text encoder that does not learn.
+    pub(super) frozen: Option<FrozenText>,
     objective: Objective,
     pub optimizer: Optimizer,
     rate: Rate,
@@ -51,16 +50,16 @@ pub struct Gradients {
 }
 
 impl Trainer {
-    /// `networks` must be on `device` with automatic differentiation, `frozen` on a plain device. The captions are embedded by
-    /// the networks' own text encoder where they have one, else by `frozen`.
+    /// `networks` must be on `device` with automatic differentiation. The captions are embedded by the networks' own text encoder
+    /// where they have one, else by `frozen`.
     pub fn new(
         networks: Networks,
-        frozen: Option<T5Encoder>,
+        frozen: Option<FrozenText>,
         objective: Objective,
         (options, rate): (OptimizerOptions, Rate),
         device: Device,
     ) -> Self {
-        let optimizer = Optimizer::new(options, parameters::collect(&networks));
+        let optimizer = Optimizer::new(options, adapters::learning(parameters::collect(&networks)));
         let (precision, scale) = (Precision::F32, Cell::new(1.0));
         Self { networks, frozen, objective, optimizer, rate, device, precision, scale }
     }
@@ -95,9 +94,9 @@ impl Trainer {
         self.networks = self.place(&self.optimizer.weights);
     }
 
-    /// The networks with the averaged weights, without gradients.
+    /// The networks with the averaged weights, adapters merged, without gradients.
     pub fn averaged(&self) -> Networks {
-        parameters::place(self.networks.valid(), &self.optimizer.average)
+        parameters::place(self.networks.valid(), &self.optimizer.average).materialize()
     }
 
     /// Whether all weights are finite numbers.
@@ -160,13 +159,25 @@ impl Trainer {
         Ok(Gradients { loss, values, norm })
     }
 
+    /// The mean loss of a batch, as in [`gradients`](Self::gradients).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn mean_loss(&self, examples: &[Example], at_once: usize) -> Result<f64, TrainError> {
+        let parts = examples.chunks(at_once.max(1)).map(|part| {
+            let share = part.len() as f64 / examples.len() as f64;
+            Ok(share * f64::from(self.loss(part)?.into_scalar::<f32>()))
+        });
+        parts.sum()
+    }
+
     fn loss(&self, examples: &[Example]) -> Result<Tensor<1>, TrainError> {
         let noised = self.objective.noise(examples, &self.device);
         let captions: Vec<_> = examples.iter().map(|example| &example.caption).collect();
         let text = match (&self.networks.text_encoder, &self.frozen) {
             (Some(encoder), _) => embed(encoder, &captions, &self.device)?,
             // Its embeddings are constants of the differentiation.
-            (None, Some(encoder)) => embed(encoder, &captions, &self.device.clone().without_autodiff())?.autodiff(),
+            (None, Some(encoder)) => Tensor::from_data(encoder.embed(&captions)?, &self.device),
             (None, None) => return Err(TrainError::setting("text", "there is no text encoder to embed captions with")),
         };
         let vector = |value: &dyn Fn(&Example) -> f32| {

@@ -194,12 +194,6 @@ fn target(key: &str) -> Result<(String, Part), String> {
 }
 
 fn matrix(key: &str, view: &TensorView<'_>) -> Result<Matrix, String> {
-    let (rows, columns) = match *view.shape() {
-        [] => (1, 1),
-        [columns] => (1, columns),
-        [rows, columns] => (rows, columns),
-        _ => return Err(format!("{key} has the shape {:?}: only matrices are adapted, no convolutions", view.shape())),
-    };
     let format = match view.dtype() {
         Dtype::F32 => BlockFormat::F32,
         Dtype::F16 => BlockFormat::F16,
@@ -211,6 +205,21 @@ fn matrix(key: &str, view: &TensorView<'_>) -> Result<Matrix, String> {
     if values.iter().any(|value| !value.is_finite()) {
         return Err(format!("{key} holds values that are not finite"));
     }
+    let (rows, columns) = match *view.shape() {
+        [] => (1, 1),
+        [columns] => (1, columns),
+        [rows, columns] => (rows, columns),
+        [rows, channels, ..] if view.shape().len() == 4 => {
+            // As the rows of a convolution lie in a GGUF file: the channel varies fastest.
+            let columns = values.len() / rows.max(1);
+            let window = columns / channels.max(1);
+            let turned = |filter: &[f32], at: usize| filter[at % channels * window + at / channels];
+            let filters = values.chunks_exact(columns.max(1));
+            values = filters.flat_map(|filter| (0..columns).map(move |at| turned(filter, at))).collect();
+            (rows, columns)
+        }
+        _ => return Err(format!("{key} has the shape {:?}: only matrices and convolutions are adapted", view.shape())),
+    };
     Ok(Matrix { rows, columns, values })
 }
 

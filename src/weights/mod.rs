@@ -38,9 +38,11 @@ pub use load::{WantedTensor, load_module, wanted_tensors};
 pub use memory_source::MemorySource;
 pub use metadata::{Array, Metadata, Value};
 #[cfg(feature = "train")]
-pub(crate) use path::Path;
+pub(crate) use path::{Layout, Path};
 pub use pieces::{CheckedSource, PieceHashes};
 pub use source::Source;
+#[cfg(feature = "train")]
+pub(crate) use store::turned;
 #[cfg(feature = "train")]
 pub use store::{StoredTensor, stored_tensors};
 pub use tensor::{Piece, TensorInfo};

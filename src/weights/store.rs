@@ -54,7 +54,7 @@ impl ModuleVisitor for Collector {
 }
 
 /// `[rows, columns]` to `[columns, rows]`.
-fn turned(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn turned(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let column = |at: usize| (0..rows).map(move |row| values[row * columns + at]);
     (0..columns).flat_map(column).collect()
 }

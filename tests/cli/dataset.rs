@@ -29,6 +29,26 @@ fn makes_a_data_set_and_its_sheet() {
 }
 
 #[test]
+fn what_is_there_stays_with_its_sheet() {
+    let program = Program::new();
+    let make = |more: &[&'static str]| {
+        let usual = ["dataset", "storybook", "scenes", "--count", "3", "--contact-sheet", "sheet.png"];
+        [&usual[..], more].concat()
+    };
+    program.succeed(&make(&["--novel", "windmill"]));
+    let sheet = std::fs::read(program.path("sheet.png")).unwrap();
+    let lines = std::fs::read_to_string(program.path("scenes/metadata.jsonl")).unwrap();
+    assert!(lines.lines().all(|line| line.contains("\"windmill\"")), "{lines}");
+    for more in [&["--seed", "2"][..], &["--tar"]] {
+        let (code, message) = program.fail(&make(more));
+        assert!(code == 1 && message.contains("is there already"), "{message}");
+    }
+    assert_eq!(std::fs::read(program.path("sheet.png")).unwrap(), sheet);
+    let (code, message) = program.fail(&make(&["--novel", "house"]));
+    assert!(code == 2 && message.contains("choose of windmill"), "{message}");
+}
+
+#[test]
 fn bad_orders_are_told_what_to_do() {
     let program = Program::new();
     std::fs::write(program.path("file"), "no folder").unwrap();

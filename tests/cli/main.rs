@@ -3,6 +3,7 @@
 mod bad_input;
 mod convert;
 mod dataset;
+mod finetune;
 mod interrupt;
 mod models;
 #[cfg(target_os = "linux")]

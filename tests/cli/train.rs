@@ -40,9 +40,23 @@ pub fn tensors(path: &PathBuf) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn a_killed_run_goes_on_to_the_same_bits() {
+    goes_on(&["--train-text"], "moment_2/text_encoder.");
+}
+
+#[test]
+fn a_killed_run_of_adapters_goes_on_to_the_same_bits() {
+    let layers = ["--lora-rank", "3", "--lora-layers", "attention,linear,convolution", "--rate", "1e-2"];
+    goes_on(&layers, "moment_2/unet.down_blocks.1.attentions.0.to_q.weight.lora.a");
+}
+
+/// Three times a run is killed and goes on; `part` is what its checkpoint must hold.
+fn goes_on(more: &[&str], part: &str) {
     let program = tiny();
     let data = pictures(&program, 16);
-    let run = |out| train(&data, &["--steps", "30", "--checkpoint-every", "4", "--output", out]);
+    let run = |out| {
+        let usual = ["train", "--data", &data, "--batch", "2", "--stage", "16", "--steps", "30", "--output", out];
+        [&usual[..], &["--checkpoint-every", "4"], more].concat()
+    };
     program.succeed(&run("whole"));
     let checkpoint = program.path("broken/checkpoint.safetensors");
     for kill in 0..3u64 {
@@ -66,7 +80,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
         text(&output.stderr)
     );
     let (whole, broken) = (tensors(&program.path("whole/checkpoint.safetensors")), tensors(&checkpoint));
-    assert!(whole.keys().any(|name| name.starts_with("moment_2/text_encoder.")));
+    assert!(whole.keys().any(|name| name.starts_with(part)));
     assert_eq!(whole.keys().collect::<Vec<_>>(), broken.keys().collect::<Vec<_>>());
     assert!(whole.iter().all(|(name, bytes)| broken[name] == *bytes));
     let steps = |run: &str| {
@@ -153,6 +167,7 @@ fn bad_data_is_told_before_anything_is_written() {
     let data = pictures(&program, 4);
     let (code, message) = program.fail(&train(&data, &["--output", "o"]));
     assert!(code == 1 && message.contains("none of the 3 pictures") && message.contains("4×4"), "{message}");
+    assert!(!program.path("o").exists());
 }
 
 #[test]
@@ -162,14 +177,53 @@ fn a_checkpoint_of_another_architecture_is_refused() {
     program.succeed(&train(&data, &["--steps", "1", "--output", "run"]));
     let path = program.path("run/checkpoint.safetensors");
     let before = std::fs::read(&path).unwrap();
-    let (code, message) = program.fail(&["train", "--data", &data, "--stage", "32", "--output", "run"]);
+    let (code, message) = program.fail(&["train", "--data", &data, "--stage", "16", "--output", "run"]);
     assert!(code == 1 && message.contains("another architecture"), "{message}");
+    let (code, message) = program.fail(&["train", "--data", &data, "--stage", "32", "--output", "run"]);
+    assert!(code == 1 && message.contains("of stage 16×16"), "{message}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
+    // These two have the same U-Net.
+    program.succeed(&["train", "--data", &data, "--stage", "32", "--steps", "1", "--output", "other"]);
+    let (code, message) = program.fail(&["train", "--data", &data, "--stage", "64", "--output", "other"]);
+    assert!(code == 1 && message.contains("of stage 32×32"), "{message}");
     for damaged in [&before[..before.len() / 2], b"no checkpoint"] {
         std::fs::write(&path, damaged).unwrap();
         let (code, message) = program.fail(&train(&data, &["--steps", "2", "--output", "run"]));
         assert!(code == 1 && message.contains("checkpoint.safetensors cannot be used"), "{message}");
     }
+}
+
+#[test]
+fn a_checkpoint_that_lacks_a_part_is_refused() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    program.succeed(&train(&data, &["--steps", "2", "--output", "run"]));
+    let path = program.path("run/checkpoint.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    for lost in ["average/unet.conv_in.weight", "moment_2/unet.conv_in.weight", "weights/unet.conv_in.weight"] {
+        let kept = file.iter().filter(|(name, _)| *name != lost);
+        std::fs::write(&path, safetensors::serialize(kept, header.metadata().clone()).unwrap()).unwrap();
+        for command in [train(&data, &["--steps", "3", "--output", "run"]), vec!["train", "export", "run", "-o", "out"]]
+        {
+            let (code, message) = program.fail(&command);
+            assert!(code == 1 && message.contains("lacks unet.conv_in.weight"), "{lost}: {message}");
+        }
+    }
+    assert!(!program.path("out").exists());
+}
+
+#[test]
+fn a_sheet_that_cannot_be_made_loses_nothing() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    std::fs::create_dir_all(program.path("run")).unwrap();
+    std::fs::write(program.path("run/cascade"), "no folder").unwrap();
+    let output = program.run(&train(&data, &["--steps", "4", "--sheet-every", "2", "--output", "run"]));
+    let message = text(&output.stderr);
+    assert!(output.status.success() && message.contains("there is no sheet of step 4"), "{message}");
+    assert!(program.path("run/checkpoint.safetensors").is_file());
 }
 
 #[test]
@@ -185,6 +239,11 @@ fn a_rate_that_diverges_keeps_the_last_good_checkpoint() {
         code == 1 && message.contains("diverged") && message.contains("the checkpoint of step 25 is kept"),
         "{message}"
     );
+    assert_eq!(std::fs::read(&path).unwrap(), good);
+    // One wild update is the last: its weights are finite, but no batch has found them good.
+    let last: Vec<&str> = wild.iter().map(|&word| if word == "400" { "26" } else { word }).collect();
+    let (code, message) = program.fail(&train(&data, &last));
+    assert!(code == 1 && message.contains("diverged"), "{message}");
     assert_eq!(std::fs::read(&path).unwrap(), good);
     // With a checkpoint at every update, what is kept is finite.
     let (_, message) = program.fail(&train(&data, &[&wild[..], &["--checkpoint-every", "1"]].concat()));

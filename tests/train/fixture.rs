@@ -82,7 +82,7 @@ impl Fixture {
         };
         let unet = block_on(load_module(unet, &mut weights, &str::to_owned, &device)).unwrap();
         let text_encoder = self.joint().then(|| self.text_encoder(&device));
-        let frozen = (!self.joint()).then(|| self.text_encoder(&plain));
+        let frozen = (!self.joint()).then(|| self.text_encoder(&plain).into());
         let gamma: f32 = self.number("gamma");
         let weighting = if gamma > 0.0 { Weighting::MinSnr { gamma } } else { Weighting::Plain };
         let objective = Objective::new(self.schedule(), weighting, 0.001, None).unwrap();

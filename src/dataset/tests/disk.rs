@@ -75,8 +75,12 @@ fn shards_hold_what_a_folder_holds() {
     assert_eq!(png::read(&of("000004.png")).unwrap().0, render(&scene, 64).unwrap());
     let record: Value = serde_json::from_slice(&of("000004.json")).unwrap();
     assert_eq!(record["text"], scene.caption);
-    let again = make(&order(5), folder.path(), Form::Shards { pictures: 2 });
-    assert!(matches!(again, Err(DatasetError::Exists(_))));
+    // Of either form, and whichever shard is left.
+    fs::remove_file(folder.path().join("storybook-000000.tar")).unwrap();
+    for form in [Form::Shards { pictures: 2 }, Form::Folder] {
+        assert!(matches!(make(&order(5), folder.path(), form), Err(DatasetError::Exists(_))));
+    }
+    assert_eq!(names(folder.path()), ["storybook-000001.tar", "storybook-000002.tar"]);
 }
 
 #[test]

@@ -174,6 +174,20 @@ fn held_out_pairs_are_kept_apart() {
 }
 
 #[test]
+fn novel_kinds_are_in_no_other_scene() {
+    let novel = |scene: &Scene| scene.groups.iter().filter(|group| Kind::NOVEL.contains(&group.kind)).count();
+    assert!(scenes(Pairs::Usual).chain(scenes(Pairs::HeldOut)).all(|scene| novel(&scene) == 0));
+    for kind in Kind::NOVEL {
+        for scene in scenes(Pairs::Of(kind)).take(2000) {
+            let names = kind.names().iter().chain(kind.plurals());
+            assert_eq!(novel(&scene), 1, "{}", scene.caption);
+            assert!(names.into_iter().any(|name| scene.caption.contains(name)), "{}", scene.caption);
+            assert!(scene.groups.iter().all(|group| !HELD_OUT.contains(&(group.kind, group.colour))));
+        }
+    }
+}
+
+#[test]
 fn the_metadata_is_what_the_caption_says() {
     for scene in scenes(Pairs::Usual) {
         let (caption, record) = (&scene.caption, scene.record());
@@ -199,7 +213,7 @@ fn the_metadata_is_what_the_caption_says() {
 
 #[test]
 fn things_stay_in_the_picture() {
-    for scene in scenes(Pairs::Usual) {
+    for scene in scenes(Pairs::Usual).chain(Kind::NOVEL.into_iter().flat_map(|kind| scenes(Pairs::Of(kind)))) {
         for item in &scene.items {
             let [x, y, width, height] = item.frame();
             assert!(x > 0.01 && y > 0.01 && x + width < 0.99 && y + height < 0.96, "{}: {item:?}", scene.caption);

@@ -7,6 +7,7 @@ mod plants;
 mod shelters;
 mod snowman;
 mod vehicles;
+mod windmill;
 
 use super::kind::Kind;
 use super::paint::{Pen, Rgb};
@@ -39,5 +40,6 @@ pub(super) fn draw(pen: &mut Pen<'_>, kind: Kind, colour: Rgb, lamps: bool) {
         Kind::Snowman => snowman::snowman(pen, colour),
         Kind::Balloon => aloft::balloon(pen, colour, lamps),
         Kind::Kite => aloft::kite(pen, colour),
+        Kind::Windmill => windmill::windmill(pen, colour, lamps),
     }
 }

@@ -1,6 +1,6 @@
 //! A folder of PNG files with `metadata.jsonl`.
 
-use super::{Drawn, Store};
+use super::{Drawn, METADATA, Store};
 use crate::dataset::DatasetError;
 use crate::dataset::record::Record;
 use serde::Serialize;
@@ -26,7 +26,7 @@ impl Folder {
     /// Makes the folder, unless it is there, and its `metadata.jsonl`, which must not be there.
     pub(super) fn create(path: &Path) -> Result<Self, DatasetError> {
         fs::create_dir_all(path).map_err(DatasetError::write(path))?;
-        let list = path.join("metadata.jsonl");
+        let list = path.join(METADATA);
         let lines = File::create_new(&list).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => DatasetError::Exists(list),
             _ => DatasetError::Write { path: list, source: error },
@@ -47,7 +47,7 @@ impl Folder {
     }
 
     fn on_list(&self) -> impl FnOnce(std::io::Error) -> DatasetError + use<> {
-        DatasetError::write(self.path.join("metadata.jsonl"))
+        DatasetError::write(self.path.join(METADATA))
     }
 }
 

@@ -9,8 +9,14 @@ use crate::image::png;
 use folder::Folder;
 use rayon::prelude::*;
 use shards::Shards;
+use std::fs;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
+
+/// The list of a folder's pictures.
+const METADATA: &str = "metadata.jsonl";
+/// What a shard's name begins with.
+const SHARD: &str = "storybook-";
 
 /// Which pictures to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +85,7 @@ pub fn write(
     mut watch: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(), DatasetError> {
     order.check()?;
+    vacant(out)?;
     let mut store: Box<dyn Store> = match form {
         Form::Folder => Box::new(Folder::create(out)?),
         Form::Shards { pictures } => Box::new(Shards::create(out, pictures)?),
@@ -101,6 +108,24 @@ pub fn write(
         }
     }
     store.finish()
+}
+
+/// Whether there is no data set at `out`, of either form.
+///
+/// # Errors
+/// [`DatasetError::Exists`] where there is one.
+pub fn vacant(out: &Path) -> Result<(), DatasetError> {
+    if !out.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(out).map_err(DatasetError::write(out))? {
+        let path = entry.map_err(DatasetError::write(out))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name == METADATA || (name.starts_with(SHARD) && name.ends_with(".tar")) {
+            return Err(DatasetError::Exists(path));
+        }
+    }
+    Ok(())
 }
 
 fn draw(order: &Order, indices: Range<u64>) -> Result<Vec<Drawn>, DatasetError> {

@@ -2,7 +2,7 @@
 //!
 //! A shard is `….tar.part` until it is complete.
 
-use super::{Drawn, Store};
+use super::{Drawn, SHARD, Store};
 use crate::dataset::DatasetError;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -26,19 +26,17 @@ struct Shard {
 }
 
 impl Shards {
-    /// Makes the folder, unless it is there; it must hold no shards.
+    /// Makes the folder, unless it is there.
     pub(super) fn create(folder: &Path, pictures: u64) -> Result<Self, DatasetError> {
         if pictures == 0 {
             return Err(DatasetError::Count("pictures per shard"));
         }
         fs::create_dir_all(folder).map_err(DatasetError::write(folder))?;
-        let shards = Self { folder: folder.to_owned(), pictures, number: 0, open: None };
-        let first = shards.path(0);
-        if first.exists() { Err(DatasetError::Exists(first)) } else { Ok(shards) }
+        Ok(Self { folder: folder.to_owned(), pictures, number: 0, open: None })
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        self.folder.join(format!("storybook-{number:06}.tar"))
+        self.folder.join(format!("{SHARD}{number:06}.tar"))
     }
 
     fn begin(&mut self) -> Result<Shard, DatasetError> {

@@ -4,12 +4,14 @@
 mod folder;
 mod idx;
 mod loader;
+mod mixed;
 mod picture;
 mod shards;
 #[cfg(test)]
 mod tests;
 
 pub use loader::{Batch, Loader, Loading, Order, Share};
+pub(super) use mixed::Mixed;
 pub use picture::fit;
 
 use super::TrainError;

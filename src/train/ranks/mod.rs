@@ -68,6 +68,14 @@ impl Ranks {
         }
     }
 
+    /// The mean of a value over a batch, of which this process has its own over a `share`; none where any process has none.
+    pub fn mean(&self, own: Option<(f64, f64)>) -> Option<f64> {
+        let mut sums = own.map_or([0.0; 2], |(value, share)| [value * share, share]);
+        self.world.add(&mut sums);
+        // Shares add up to one where none is missing.
+        (sums[1] > 1.0 - 1e-9).then_some(sums[0])
+    }
+
     /// The last that all processes do together.
     ///
     /// # Errors
