@@ -38,20 +38,17 @@ export function galleryView(gallery: Gallery, viewed: string | undefined, action
 function listView(gallery: Gallery, viewed: string | undefined, actions: GalleryActions): TemplateResult {
   const shelf = shelfOf(gallery);
   const { first, ids } = gallery.near;
-  return html`<ul
-    .style=${shelf.room(first, gallery.count - first - ids.length)}
-    @keydown=${move}
-    @scroll=${shelf.scrolled}
-    ${ref(shelf.attach)}
-  >
-    ${repeat(
-      ids,
-      (id) => id,
-      (id, at) => html`<li aria-posinset=${first + at + 1} aria-setsize=${gallery.count}>
-        ${cardView(gallery.card(id), id === viewed, actions)}
-      </li>`,
-    )}
-  </ul>`;
+  return html`<div class="shelf" @scroll=${shelf.scrolled} ${ref(shelf.attach)}>
+    <ul .style=${shelf.room(first, gallery.count - first - ids.length)} @keydown=${move}>
+      ${repeat(
+        ids,
+        (id) => id,
+        (id, at) => html`<li aria-posinset=${first + at + 1} aria-setsize=${gallery.count}>
+          ${cardView(gallery.card(id), id === viewed, actions)}
+        </li>`,
+      )}
+    </ul>
+  </div>`;
 }
 
 function cardView(card: Card | undefined, viewed: boolean, { view }: GalleryActions): TemplateResult | typeof nothing {

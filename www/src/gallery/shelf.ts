@@ -8,7 +8,8 @@ const BEYOND = 3;
 
 export class Shelf {
   readonly #look: (first: number, last: number) => void;
-  #list: HTMLElement | undefined;
+  /** What scrolls; the list fills it. */
+  #shelf: Element | undefined;
   #columns = 0;
   /** Height of a row and of the gap below it, in pixels. */
   #row = 0;
@@ -19,16 +20,17 @@ export class Shelf {
     this.#look = look;
   }
 
-  /** The list comes into the document, or goes. */
-  readonly attach = (list: Element | undefined): void => {
+  /** It comes into the document, or goes. */
+  readonly attach = (shelf: Element | undefined): void => {
     this.#sizes.disconnect();
-    this.#list = list as HTMLElement | undefined;
-    if (this.#list) this.#sizes.observe(this.#list, { box: "border-box" });
+    this.#shelf = shelf;
+    // Its height says how much is seen, the list's width how many stand in a row.
+    for (const element of [shelf, shelf?.firstElementChild]) if (element) this.#sizes.observe(element);
   };
 
   readonly scrolled = (): void => {
-    if (!this.#list || this.#row === 0) return;
-    const { scrollTop, clientHeight } = this.#list;
+    if (!this.#shelf || this.#row === 0) return;
+    const { scrollTop, clientHeight } = this.#shelf;
     const first = Math.max(0, Math.floor(scrollTop / this.#row) - BEYOND);
     const last = Math.ceil((scrollTop + clientHeight) / this.#row) + BEYOND;
     this.#look(first * this.#columns, last * this.#columns);
@@ -43,8 +45,9 @@ export class Shelf {
 
   /** Called behind a layout, so that it costs none. */
   #measure(): void {
-    if (!this.#list) return;
-    const { gridTemplateColumns, rowGap } = getComputedStyle(this.#list);
+    const list = this.#shelf?.firstElementChild;
+    if (!list) return;
+    const { gridTemplateColumns, rowGap } = getComputedStyle(list);
     const columns = gridTemplateColumns.split(" ");
     const row = Number.parseFloat(columns[0] ?? "") + Number.parseFloat(rowGap);
     // Without a picture there is no grid.
