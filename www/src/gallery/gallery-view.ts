@@ -81,8 +81,8 @@ function clock(time: number): string {
 function move(event: KeyboardEvent): void {
   const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!by) return;
-  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLButtonElement>("button")];
-  const next = buttons[buttons.indexOf(event.target as HTMLButtonElement) + by];
+  const item = (event.target as HTMLElement).closest("li");
+  const next = (by > 0 ? item?.nextElementSibling : item?.previousElementSibling)?.querySelector("button");
   if (!next) return;
   event.preventDefault();
   next.focus();

@@ -231,8 +231,13 @@ export class Gallery {
     }
   }
 
+  /** What is nearest to the middle of the view comes first. */
   #wanted(): string[] {
-    return this.near.ids.filter((id) => !this.#cards.has(id) || this.#stale.has(id)).slice(0, BATCH);
+    const { ids } = this.near;
+    const away = (at: number) => Math.abs(at - ids.length / 2);
+    const wanted = ids.map((id, at) => ({ id, at })).filter(({ id }) => !this.#cards.has(id) || this.#stale.has(id));
+    wanted.sort((a, b) => away(a.at) - away(b.at));
+    return wanted.slice(0, BATCH).map(({ id }) => id);
   }
 
   #take(id: string, kept: Kept | undefined): void {
