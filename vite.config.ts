@@ -1,11 +1,23 @@
 /** Builds www/ into dist/: a static site with relative URLs only, so that it works in any folder of any host. */
 
-import { cpSync, existsSync } from "node:fs";
+import { cpSync, existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 import { serviceWorker } from "./www/service-worker/plugin.ts";
 
 const MODEL = "models/storybook";
+
+/** What the page says of its model before it has read its manifest (`www/src/models/built-in.ts`). */
+function builtInModel(): object | null {
+  const manifest = resolve(import.meta.dirname, MODEL, "imagen.json");
+  if (!existsSync(manifest)) return null;
+  const { name, version, license, examples, tokenizer, text_encoder, stages } = JSON.parse(
+    readFileSync(manifest, "utf8"),
+  );
+  const weights = stages.map((stage: { weights: object }) => stage.weights);
+  const files: { size: number }[] = [tokenizer, text_encoder, ...weights].filter(Boolean);
+  return { name, version, license, examples, bytes: files.reduce((bytes, { size }) => bytes + size, 0) };
+}
 
 /** The default model travels with the page: it is served from the page's own origin. */
 function copyModel(): Plugin {
@@ -28,6 +40,14 @@ export default defineConfig({
   root: "www",
   base: "./",
   plugins: [copyModel(), serviceWorker()],
-  build: { outDir: "../dist", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
+  define: { BUILT_IN_MODEL: JSON.stringify(builtInModel()) },
+  build: {
+    outDir: "../dist",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    // Where a browser does not know it, a part of the page comes a moment later.
+    modulePreload: { polyfill: false },
+  },
   worker: { format: "es" },
 });

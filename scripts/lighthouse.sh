@@ -9,7 +9,7 @@ PORT="${PAGE_PORT:-4174}"
 REPORT=out/lighthouse
 
 mkdir -p out
-node_modules/.bin/vite preview --port "$PORT" --strictPort --logLevel warn &
+node scripts/static-host.mjs "$PORT" &
 server=$!
 trap 'kill "$server"' EXIT
 until curl -sf "http://localhost:$PORT/" >/dev/null; do sleep 0.2; done

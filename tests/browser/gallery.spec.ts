@@ -163,69 +163,159 @@ test("storage that is full is told, and what is kept stays", async ({ page }) =>
   await expect(studio.kept).toHaveCount(2);
 });
 
-/** So many pictures of 1024 × 1024, put beside the page's back. */
-async function fill(page: Page, count: number): Promise<void> {
-  await page.evaluate(async (count) => {
-    const database = await new Promise<IDBDatabase>((resolve, reject) => {
-      const request = indexedDB.open("imagen-gallery", 1);
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-    const draw = async (width: number, hue: number) => {
-      const canvas = new OffscreenCanvas(width, width);
-      const context = canvas.getContext("2d");
-      if (!context) throw new Error("no canvas");
-      context.fillStyle = `hsl(${hue} 60% 50%)`;
-      context.fillRect(0, 0, width, width);
-      return canvas.convertToBlob({ type: "image/png" });
-    };
-    const png = await draw(1024, 10);
-    const thumbnails = await Promise.all(Array.from({ length: count }, (_, i) => draw(192, i)));
-    const transaction = database.transaction(["pictures", "files"], "readwrite");
-    thumbnails.forEach((thumbnail, i) => {
-      const stages = { 64: { steps: 25, guidance: 4 } };
-      const settings = { prompt: `picture ${i}`, negativePrompt: "", seed: i, stopAt: 1024, stages };
-      const record = { id: `filled-${i}`, created: i, settings, model: "storybook 1.0.0", sizes: [1024], thumbnail };
-      transaction.objectStore("pictures").put(record);
-      transaction.objectStore("files").put(png, [record.id, 1024]);
-    });
-    await new Promise<void>((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onerror = () => reject(transaction.error);
-    });
-    database.close();
-  }, count);
+/** So many pictures of that width, put behind the page's back. */
+async function fill(page: Page, count: number, width: number): Promise<void> {
+  await page.evaluate(
+    async ({ count, width }) => {
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const request = indexedDB.open("imagen-gallery", 1);
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+      // Colours that no compression makes small, as in a picture.
+      const draw = async (size: number, hue: number, type: string) => {
+        const canvas = new OffscreenCanvas(size, size);
+        const context = canvas.getContext("2d");
+        if (!context) throw new Error("no canvas");
+        for (let i = 0; i < 400; i += 1) {
+          context.fillStyle = `hsl(${hue + ((i * 37) % 90)} ${40 + (i % 50)}% ${30 + (i % 40)}%)`;
+          const [x, y] = [((i * 61) % 97) / 97, ((i * 29) % 89) / 89];
+          context.beginPath();
+          context.ellipse(x * size, y * size, size / 12, size / 30, i, 0, 7);
+          context.fill();
+        }
+        return canvas.convertToBlob({ type, quality: 0.85 });
+      };
+      const png = await draw(width, 10, "image/png");
+      const thumbnails = await Promise.all(Array.from({ length: 20 }, (_, i) => draw(192, i * 18, "image/webp")));
+      const transaction = database.transaction(["pictures", "files"], "readwrite");
+      for (let i = 0; i < count; i += 1) {
+        const stages = { 64: { steps: 25, guidance: 4 } };
+        const settings = { prompt: `picture ${i}`, negativePrompt: "", seed: i, stopAt: width, stages };
+        const record = { id: `filled-${i}`, created: i, settings, model: "storybook 1.0.0", sizes: [width] };
+        transaction.objectStore("pictures").put({ ...record, thumbnail: thumbnails[i % thumbnails.length] });
+        transaction.objectStore("files").put(png, [record.id, width]);
+      }
+      await new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve();
+        transaction.onerror = () => reject(transaction.error);
+      });
+      database.close();
+    },
+    { count, width },
+  );
 }
+
+test("of two thousand pictures only those near the view are in the document, and all can be reached", async ({
+  page,
+}) => {
+  const studio = await openTiny(page);
+  await fill(page, 2000, 64);
+  await page.reload();
+  await studio.expectState("idle");
+  await expect(studio.gallery).toContainText("2000 pictures");
+  const shown = page.locator("#gallery li");
+  const small = page.locator("#gallery .thumbnail");
+  const list = page.locator("#gallery .shelf");
+  const numbers = () => shown.evaluateAll((items) => items.map((item) => Number(item.getAttribute("aria-posinset"))));
+  await expect(small.first()).toHaveAttribute("title", "picture 1999");
+  expect(await shown.first().getAttribute("aria-setsize")).toBe("2000");
+  const height = await list.evaluate((element) => element.scrollHeight);
+
+  for (const part of [0.5, 1, 0.2]) {
+    await list.evaluate((element, part) => {
+      element.scrollTop = (element.scrollHeight - element.clientHeight) * part;
+    }, part);
+    // What is in the document covers what is seen, and each of it has its picture.
+    await expect
+      .poll(() =>
+        list.evaluate((element) => {
+          const { top, bottom } = element.getBoundingClientRect();
+          const items = [...element.querySelectorAll("li")].map((item) => ({
+            item,
+            box: item.getBoundingClientRect(),
+          }));
+          const [first, last] = [items[0]?.box, items.at(-1)?.box];
+          const covered = first && last && first.top <= top + 1 && last.bottom >= bottom - 1;
+          const seen = items.filter(({ box }) => box.bottom > top && box.top < bottom);
+          return covered && seen.every(({ item }) => item.querySelector("img")?.naturalWidth === 192);
+        }),
+      )
+      .toBe(true);
+    expect(await shown.count()).toBeLessThan(250);
+    const seen = await numbers();
+    expect(seen).toEqual(seen.map((_, at) => (seen[0] ?? 0) + at));
+    expect(Math.abs((await list.evaluate((element) => element.scrollHeight)) - height)).toBeLessThanOrEqual(1);
+  }
+  await list.evaluate((element) => {
+    element.scrollTop = element.scrollHeight;
+  });
+  await expect.poll(async () => (await numbers()).at(-1)).toBe(2000);
+  await expect(small.last()).toHaveAttribute("title", "picture 0");
+  // By the keyboard, beyond what is in the document.
+  await small.last().focus();
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("title"));
+  for (let i = 1; i <= 120; i += 1) {
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(focused, { intervals: [10, 20, 50, 100] }).toBe(`picture ${i}`);
+  }
+
+  await page.setViewportSize({ width: 360, height: 640 });
+  await list.evaluate((element) => {
+    element.scrollTop = element.scrollHeight;
+  });
+  await expect.poll(async () => (await numbers()).at(-1)).toBe(2000);
+  expect(await shown.count()).toBeLessThan(120);
+});
+
+test("an archive that cannot be made is told, and so is that it is not being made any more", async ({ page }) => {
+  const studio = await openTiny(page);
+  await studio.draw({ prompt: PROMPT, seed: 1, stopAfter: 16 });
+  // As on a host that has a newer version of the page.
+  await page.route(/assets\/export-.*\.js/, (route) => route.fulfill({ status: 404 }));
+  await studio.button("Export all (zip)").click();
+  await expect(studio.gallery.getByRole("alert")).toBeVisible();
+  await expect(studio.told).toBeEmpty();
+});
 
 test.describe("responsive", () => {
   // A starved core makes a thread's own time longer too; a task that is really too long is so every time.
   test.describe.configure({ retries: 2 });
-  // Not met yet: 166 to 207 ms of the thread's own time in three runs. Opening the page, looking at a picture and scrolling through all
-  // stayed at 51 ms in a trace by themselves, with batches twice as large, so it is in what comes after, or in how it is looked at.
-  test.fixme("two hundred pictures leave the page responsive", async ({ browser, page }) => {
+  test("two hundred pictures leave the page responsive", async ({ browser, page }) => {
     const studio = await openTiny(page);
-    await fill(page, 200);
+    await fill(page, 200, 1024);
     const longest = await longestTask(browser, page, async () => {
       await page.reload();
       await studio.expectState("idle");
       await expect(studio.gallery).toContainText("200 pictures");
       // Looking for roles among hundreds of elements takes the page itself most of a second, so not by role here.
       const small = page.locator("#gallery .thumbnail");
+      const front = page.locator("#picture canvas.front");
       await small.nth(3).click();
-      await expect(page.locator("#picture canvas.front")).toHaveJSProperty("width", 1024);
-      await page.mouse.move(640, 450);
-      for (let i = 0; i < 40 && (await small.count()) < 200; i += 1) {
-        await page.mouse.wheel(0, 2000);
-        await page.waitForTimeout(100);
+      await expect(front).toHaveJSProperty("width", 1024);
+      await small.nth(3).hover();
+      for (let i = 0; i < 20; i += 1) {
+        await page.mouse.wheel(0, 400);
+        await page.waitForTimeout(50);
       }
-      expect(await small.count()).toBe(200);
+      await expect(small.last()).toHaveAttribute("title", "picture 0");
+      await small.last().click();
+      await expect(page.locator("#tools .facts")).toContainText("picture 0");
+      await page.locator("#delete").click();
+      await expect(studio.gallery).toContainText("199 pictures");
+      await page.locator("#gallery .undo button").click();
+      await expect(studio.gallery).toContainText("200 pictures");
+      const download = page.waitForEvent("download");
+      await page.locator("#gallery .heading button").first().click();
+      await download;
       await page.evaluate(() => scrollTo(0, 0));
       await page.locator("#prompt").fill(PROMPT);
       await studio.generate.click();
       await studio.expectState("done");
       await expect(studio.gallery).toContainText("201 pictures");
     });
-    process.stdout.write(`  longest task with 200 pictures: ${longest.thread} ms (${longest.clock} ms on the clock)\n`);
-    expect(longest.thread).toBeLessThan(50);
+    const { thread, clock, what } = longest;
+    process.stdout.write(`  longest task with 200 pictures: ${thread} ms (${clock} ms on the clock): ${what}\n`);
+    expect(thread).toBeLessThan(50);
   });
 });

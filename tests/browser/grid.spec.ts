@@ -57,6 +57,24 @@ test("later stages are done again from a finished one, with other settings, as a
   expect((await studio.png()).toString("latin1")).toContain("Seed: 5, Size: 64x64");
 });
 
+test("the gaps of a grid are the same between rows and between columns", async ({ page }) => {
+  const studio = await openTiny(page);
+  for (const count of [4, 6, 9]) {
+    await studio.draw({ prompt: PROMPT, seed: 1, count });
+    const boxes = await page
+      .locator("#grid li")
+      .evaluateAll((cells) => cells.map((cell) => cell.getBoundingClientRect().toJSON()));
+    const [first, beside] = boxes;
+    const below = boxes.find(({ top }) => top > first.top + 1);
+    const gap = beside.left - first.right;
+    expect(gap).toBeGreaterThan(0);
+    expect(below.top - first.bottom).toBeCloseTo(gap, 0);
+    expect(first.width).toBeCloseTo(first.height, 0);
+    const frame = await page.locator("#frame").boundingBox();
+    expect(boxes.at(-1).bottom).toBeLessThanOrEqual((frame?.y ?? 0) + (frame?.height ?? 0) + 1);
+  }
+});
+
 test("a run may stop at any stage and go on later", async ({ page }) => {
   const studio = await openTiny(page);
   await studio.draw({ prompt: PROMPT, seed: 5, stopAfter: 32 });

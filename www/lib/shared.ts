@@ -2,7 +2,6 @@
 
 import { StoreClient } from "./models/store-client.ts";
 import type { ModelView } from "./models/store-protocol.ts";
-import { compile } from "./wasm.ts";
 
 /** Called with the list of models whenever it changes; `lasting` tells whether they are there on the next visit. */
 export type ModelsListener = (models: readonly ModelView[], lasting: boolean) => void;
@@ -11,19 +10,20 @@ export type ModelsListener = (models: readonly ModelView[], lasting: boolean) =>
 const BUILT_IN = "models/storybook/imagen.json";
 
 class Shared {
-  readonly wasm = compile();
   readonly store: StoreClient;
   readonly #listeners = new Set<ModelsListener>();
   #list: Parameters<ModelsListener> | undefined;
 
   constructor() {
-    // Whoever uses it is told.
-    this.wasm.catch(() => {});
     const builtIn = new URL(BUILT_IN, document.baseURI).href;
-    this.store = new StoreClient(this.wasm, builtIn, (...list) => {
+    this.store = new StoreClient(builtIn, (...list) => {
       this.#list = list;
       for (const listener of this.#listeners) listener(...list);
     });
+  }
+
+  get wasm(): Promise<WebAssembly.Module> {
+    return this.store.wasm;
   }
 
   /** Tells the list now and from now on, until the returned function is called. */

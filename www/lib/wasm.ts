@@ -1,4 +1,7 @@
-/** The WASM module, compiled once for both workers. */
+/**
+ * The WASM module, compiled once for both workers: in the store's, which lives as long as the page, so that neither its bytes nor
+ * its compilation pass through the page's main thread.
+ */
 
 const url = new URL("../pkg/imagen_web_bg.wasm", import.meta.url);
 

@@ -66,7 +66,7 @@ export class Actions {
   };
 
   readonly remove = async (shot: Shot): Promise<void> => {
-    const next = this.#gallery.beside(shot.id, 1) ?? this.#gallery.beside(shot.id, -1);
+    const next = (await this.#gallery.beside(shot.id, 1)) ?? (await this.#gallery.beside(shot.id, -1));
     await this.#gallery.remove(shot.id);
     this.#studio.frame.forget(shot);
     if (next) await this.#studio.frame.view(next);
@@ -76,7 +76,7 @@ export class Actions {
   /** The next or the one before in the gallery. */
   readonly step = async (by: 1 | -1): Promise<void> => {
     const { current } = this.#studio.frame;
-    const next = current && this.#gallery.beside(current.id, by);
+    const next = current && (await this.#gallery.beside(current.id, by));
     if (next) await this.#studio.frame.view(next);
   };
 

@@ -1,8 +1,9 @@
 /** The drawer of what few people change: each stage's sampling, where to stop, adapters and memory. */
 
-import { html, nothing, type TemplateResult } from "lit-html";
+import { html, type TemplateResult } from "lit-html";
 import { live } from "lit-html/directives/live.js";
 import type { EngineOptions, ModelCard, StageCard } from "../lib/protocol.ts";
+import { choiceView } from "./choice-view.ts";
 import { fieldText } from "./field.ts";
 import { t } from "./i18n/index.ts";
 import { type Form, MAX_GUIDANCE, SAMPLERS, type StageForm } from "./settings.ts";
@@ -14,21 +15,11 @@ const KINDS = ["dynamic", "static", "none"] as const;
 export interface Advanced {
   form: Form;
   card: ModelCard | undefined;
-  /** It was opened before: until then there is nothing in it, since most visitors never look. */
-  drawer: boolean;
-  openDrawer(): void;
   changed(): void;
   configure(change: Partial<EngineOptions>): void;
 }
 
 export function advancedView(advanced: Advanced): TemplateResult {
-  return html`<details id="settings" @toggle=${advanced.openDrawer}>
-    <summary>${t.settings}</summary>
-    ${advanced.drawer ? drawerView(advanced) : nothing}
-  </details>`;
-}
-
-function drawerView(advanced: Advanced): TemplateResult {
   const { form, card, changed } = advanced;
   const stages = card?.stages ?? [];
   return html`
@@ -48,19 +39,16 @@ function drawerView(advanced: Advanced): TemplateResult {
     <p id="negative-hint" class="hint">${t.negativeHint}</p>
 
     <label for="stop">${t.stopAfter}</label>
-    <select
-      id="stop"
-      aria-describedby="stop-hint"
-      @change=${(event: Event) => {
-        form.stopAt = Number(fieldText(event));
+    ${choiceView(
+      "stop",
+      stages.map(({ imageSize }) => imageSize),
+      form.stopAt,
+      (size) => `${size} × ${size}`,
+      (size) => {
+        form.stopAt = size;
         changed();
-      }}
-    >
-      ${stages.map(
-        ({ imageSize: size }) =>
-          html`<option value=${size} .selected=${size === form.stopAt}>${size} × ${size}</option>`,
-      )}
-    </select>
+      },
+    )}
     <p id="stop-hint" class="hint">${t.stopHint}</p>
 
     ${stages.map((stage) => stageView(stage, form.stages.get(stage.imageSize), changed))}

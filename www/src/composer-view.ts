@@ -3,10 +3,12 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { live } from "lit-html/directives/live.js";
 import { bytesText, duration } from "../lib/rate.ts";
-import { type Advanced, advancedView } from "./advanced-view.ts";
+import type { Advanced } from "./advanced-view.ts";
+import { choiceView } from "./choice-view.ts";
 import { fieldText } from "./field.ts";
 import { ownScript, t } from "./i18n/index.ts";
 import { dieIcon, lockIcon } from "./icons.ts";
+import { Later } from "./later.ts";
 import { strangeScript, writtenIn } from "./prompt-script.ts";
 import { said } from "./said.ts";
 import type { Words } from "./words.ts";
@@ -16,12 +18,19 @@ const COUNTS = [1, 2, 4, 6, 9, 16];
 /** Examples that are shown at once. */
 const EXAMPLES = 4;
 
+/** Most visitors never look into it. */
+const drawer = new Later(() => import("./advanced-view.ts"));
+
 export interface Composer extends Advanced {
+  /** Prompts that the model is good at. */
+  examples: readonly string[];
   running: boolean;
   cancelling: boolean;
   error: Words | undefined;
   /** Milliseconds that this will take, where such a run was measured before. */
   estimate: number | undefined;
+  /** It has a line, also while it is not known. */
+  estimated: boolean;
   /** Bytes that are fetched first. */
   missing: number;
   /** Which of the examples are shown first. */
@@ -32,8 +41,7 @@ export interface Composer extends Advanced {
 }
 
 export function composerView(composer: Composer): TemplateResult {
-  const { form, card, changed, missing, running } = composer;
-  const examples = card?.examples ?? [];
+  const { form, card, changed, examples, missing, running } = composer;
   return html`
     <form
       id="form"
@@ -60,7 +68,7 @@ export function composerView(composer: Composer): TemplateResult {
         }}
       ></textarea>
       <p id="prompt-script" class="hint" role="status">${scriptHint(form.prompt, examples)}</p>
-      ${examples.length > 0 ? examplesView(composer, examples) : nothing}
+      ${examples.length > 0 ? examplesView(composer) : nothing}
       <div class="row">
         <div class="seed">
           <label for="seed">${t.seed}</label>
@@ -95,16 +103,10 @@ export function composerView(composer: Composer): TemplateResult {
         </div>
         <div class="count">
           <label for="count">${t.count}</label>
-          <select
-            id="count"
-            aria-describedby="count-hint"
-            @change=${(event: Event) => {
-              form.count = Number(fieldText(event));
-              changed();
-            }}
-          >
-            ${COUNTS.map((count) => html`<option value=${count} .selected=${count === form.count}>${count}</option>`)}
-          </select>
+          ${choiceView("count", COUNTS, form.count, String, (count) => {
+            form.count = count;
+            changed();
+          })}
         </div>
       </div>
       <p id="count-hint" class="hint" ?hidden=${form.count === 1}>${t.countHint(card?.stages[0]?.imageSize ?? 0)}</p>
@@ -121,13 +123,17 @@ export function composerView(composer: Composer): TemplateResult {
       <p id="estimate" class="hint">${estimateText(composer)}</p>
       <p class="hint keys">${t.keys}</p>
       <div id="error" role="alert">${composer.error ? said(composer.error) : nothing}</div>
-      ${advancedView(composer)}
+      <details id="settings" @toggle=${() => drawer.fetch(changed)}>
+        <summary>${t.settings}</summary>
+        ${drawer.draw(({ advancedView }) => advancedView(composer))}
+      </details>
     </form>
   `;
 }
 
-function estimateText({ estimate, form }: Composer): string {
-  return estimate === undefined ? "" : t.estimate(duration(estimate * form.count), form.count);
+function estimateText({ estimate, estimated, form }: Composer): string {
+  if (estimate === undefined) return estimated ? "\u00a0" : "";
+  return t.estimate(duration(estimate * form.count), form.count);
 }
 
 /** What the model's text encoder is likely to make of the prompt's script, and of the page's. */
@@ -139,10 +145,7 @@ function scriptHint(prompt: string, examples: readonly string[]): string {
   return ownKnown ? "" : t.ownScriptUnknown(example);
 }
 
-function examplesView(
-  { form, changed, exampleAt, moreExamples }: Composer,
-  examples: readonly string[],
-): TemplateResult {
+function examplesView({ form, changed, examples, exampleAt, moreExamples }: Composer): TemplateResult {
   const shown = Array.from({ length: Math.min(EXAMPLES, examples.length) }, (_, i) => {
     return examples[(exampleAt + i) % examples.length] ?? "";
   });

@@ -6,22 +6,23 @@ import { Actions } from "./actions.ts";
 import type { Composer } from "./composer-view.ts";
 import { Gallery } from "./gallery/gallery.ts";
 import { startLanguage, t } from "./i18n/index.ts";
+import { painted } from "./later.ts";
+import { builtIn } from "./models/built-in.ts";
 import { Models } from "./models/models.ts";
 import { startOffline } from "./offline.ts";
 import { OpenedModel } from "./opened-model.ts";
-import { type Parts, page } from "./page.ts";
+import { fetchRest, type Parts, page } from "./page.ts";
 import { Redraw } from "./redraw.ts";
 import { Form, type PartialSettings, type Settings } from "./settings.ts";
 import { readLink } from "./share-link.ts";
 import { Studio } from "./studio.ts";
 import { startTheme } from "./theme.ts";
-import { plannedStages, Timing } from "./timing.ts";
+import { measured, plannedStages, Timing } from "./timing.ts";
 
 const app = document.getElementById("app");
 if (!app) throw new Error("index.html has no #app");
 const query = new URLSearchParams(location.search);
 
-startLanguage();
 startTheme();
 
 const redraw = new Redraw(draw);
@@ -31,8 +32,9 @@ const form = new Form();
 let linked = readLink(location.hash);
 if (linked) form.apply(linked);
 let exampleAt = 0;
-let drawer = false;
 let drawn = false;
+/** Whether an earlier visit has measured something: then the form has a line for the estimate from the start. */
+const returning = measured();
 /** The GPU is prepared as soon as the model is there. */
 let warming = false;
 /** As the file has it, which a newer version may change. */
@@ -64,7 +66,9 @@ const model = new OpenedModel(deviceChoice(), {
 });
 /** `?profile` asks for what each GPU kernel takes, for developers. */
 const studio = new Studio(model, form, gallery, query.has("profile"), redraw);
-const models = new Models({
+/** `?model=ADDRESS` asks whether to open that model instead of the one that ships. */
+const address = query.get("model");
+const models = new Models(address, {
   open: (view, id) => {
     studio.address = view?.kind === "url" ? view.origin : undefined;
     model.open(id);
@@ -87,17 +91,14 @@ function composer(): Composer {
   return {
     form,
     card: model.card,
+    examples: model.card?.examples ?? (address ? [] : (builtIn?.examples ?? [])),
     running: studio.running,
     cancelling: studio.cancelling,
     error: studio.report.error,
     estimate: settings.length > 0 ? studio.timing?.estimate(settings) : undefined,
+    estimated: returning,
     missing: missing ? missing.bytes - missing.held : 0,
     exampleAt,
-    drawer,
-    openDrawer: () => {
-      drawer = true;
-      changed();
-    },
     generate: () => void generate(),
     cancel: () => studio.cancel(),
     moreExamples: () => {
@@ -145,7 +146,10 @@ function parts(): Parts {
     downloadActions: {
       download: () => {
         warming = true;
-        if (missing && !studio.resume()) void models.resume(missing.id);
+        if (!missing || studio.resume()) return;
+        // Also where it could not be opened before.
+        void model.ready();
+        void models.resume(missing.id);
       },
       pause: () => {
         if (studio.running) studio.pause();
@@ -205,16 +209,24 @@ window.addEventListener("hashchange", () => {
   if (settings) take(settings);
 });
 
-changed();
-/** `?model=ADDRESS` asks whether to open that model instead of the one that ships. */
-void models.start(query.get("model"));
-startOffline({
-  ready: () => {
-    offline = true;
-    changed();
-  },
-  update: (apply) => {
-    update = apply;
-    changed();
-  },
-});
+/** What is seen comes first: nothing else is fetched or computed before it is painted. */
+async function start(): Promise<void> {
+  await startLanguage();
+  changed();
+  await painted();
+  void models.start();
+  gallery.start();
+  fetchRest(changed);
+  startOffline({
+    ready: () => {
+      offline = true;
+      changed();
+    },
+    update: (apply) => {
+      update = apply;
+      changed();
+    },
+  });
+}
+
+void start();

@@ -8,10 +8,10 @@ import { deviceView } from "./device-view.ts";
 import { fieldText } from "./field.ts";
 import { frameView } from "./frame-view.ts";
 import type { Gallery } from "./gallery/gallery.ts";
-import { type GalleryActions, galleryView } from "./gallery/gallery-view.ts";
+import type { GalleryActions, galleryView } from "./gallery/gallery-view.ts";
 import { type Language, language, languages, setLanguage, t } from "./i18n/index.ts";
+import { Later } from "./later.ts";
 import type { Models } from "./models/models.ts";
-import { dropModel, modelsView } from "./models/models-view.ts";
 import type { OpenedModel } from "./opened-model.ts";
 import { said } from "./said.ts";
 import type { Studio } from "./studio.ts";
@@ -38,9 +38,16 @@ export interface Parts {
   changed(): void;
 }
 
+const galleryPart = new Later(() => import("./gallery/gallery-view.ts"));
+const modelsPart = new Later(() => import("./models/models-view.ts"));
+
+/** Fetches what is not seen at once. */
+export function fetchRest(changed: () => void): void {
+  for (const part of [galleryPart, modelsPart]) part.fetch(changed);
+}
+
 export function page(parts: Parts): TemplateResult {
-  const { studio, models, gallery, composer, changed } = parts;
-  const { current } = studio.frame;
+  const { models, gallery, composer, changed } = parts;
   return html`
     ${header(changed)}
     <div id="update" role="status">${
@@ -53,25 +60,20 @@ export function page(parts: Parts): TemplateResult {
       ${composerView(composer)}
       <section id="result" aria-label=${t.picture}>${result(parts)}</section>
       <section id="gallery" aria-labelledby="gallery-title">
-        ${guard([gallery.version, language, current?.id], () => galleryView(gallery, current?.id, parts.galleryActions))}
+        ${gallery.ready ? galleryPart.draw(({ galleryView }) => once(parts, galleryView)) : nothing}
       </section>
     </main>
-    <section
-      id="models"
-      aria-labelledby="models-title"
-      @dragover=${over}
-      @dragleave=${out}
-      @drop=${(event: DragEvent) => {
-        out(event);
-        event.preventDefault();
-        event.stopPropagation();
-        if (event.dataTransfer) dropModel(models, event.dataTransfer);
-      }}
-    >
-      ${modelsView(models)}
-    </section>
-    ${footer(parts)}
+    ${
+      // What lies below the gallery comes when it is known how long that is, and so stays where it is.
+      gallery.ready ? html`${modelsPart.draw(({ modelsView }) => modelsView(models))} ${footer(parts)}` : nothing
+    }
   `;
+}
+
+/** The gallery is drawn again only when something of it has changed. */
+function once({ gallery, studio, galleryActions }: Parts, view: typeof galleryView): TemplateResult {
+  const viewed = studio.frame.current?.id;
+  return html`${guard([gallery.version, language, viewed], () => view(gallery, viewed, galleryActions))}`;
 }
 
 function result(parts: Parts): TemplateResult {
@@ -89,7 +91,7 @@ function result(parts: Parts): TemplateResult {
     ${missing && !empty ? downloadView(models, missing, parts.downloadActions) : nothing}
     <div id="notice" class="hint">${notices.map((notice) => html`<p>${said(notice)}</p>`)}</div>
     <div id="tools">
-      ${toolbarView(studio, sizes, composer.form.stopAt, !!current && !!gallery.find(current.id), parts.pictureActions)}
+      ${toolbarView(studio, sizes, composer.form.stopAt, !!current && gallery.has(current.id), parts.pictureActions)}
     </div>
     <div id="told" role="status" class="hint">${parts.said ?? nothing}</div>
     <section id="profile" aria-label=${t.profile} ?hidden=${profile === ""}><pre tabindex="0">${profile}</pre></section>
@@ -107,10 +109,7 @@ function header(changed: () => void): TemplateResult {
       <select
         id="language"
         class="small"
-        @change=${(event: Event) => {
-          setLanguage(fieldText(event) as Language);
-          changed();
-        }}
+        @change=${(event: Event) => void setLanguage(fieldText(event) as Language).then(changed)}
       >
         ${languages.map(
           ({ id, name, tag }) => html`<option value=${id} lang=${tag} .selected=${id === language}>${name}</option>`,
@@ -138,14 +137,4 @@ function footer({ model, studio, offline }: Parts): TemplateResult {
     <p id="model">${card ? t.modelLine(card.name, card.version, bytesText(card.bytes), card.license) : nothing}</p>
     <p>${t.staysHere} ${offline ? t.worksOffline : nothing}</p>
   </footer>`;
-}
-
-function over(event: DragEvent): void {
-  event.preventDefault();
-  event.stopPropagation();
-  (event.currentTarget as HTMLElement).dataset.over = "";
-}
-
-function out(event: DragEvent): void {
-  delete (event.currentTarget as HTMLElement).dataset.over;
 }

@@ -13,6 +13,11 @@ export interface PlannedStage {
   guidance: number;
 }
 
+/** Whether anything was measured, on this visit or an earlier one. */
+export function measured(): boolean {
+  return Object.keys(read()).length > 0;
+}
+
 export class Timing {
   /** Milliseconds per step. */
   readonly #known: Record<string, number>;

@@ -5,7 +5,6 @@ import type { ModelView } from "../lib/models/store-protocol.ts";
 import { bytesText } from "../lib/rate.ts";
 import { t } from "./i18n/index.ts";
 import type { Models } from "./models/models.ts";
-import { downloadRate } from "./models/models-view.ts";
 import { said } from "./said.ts";
 import { asSaid } from "./words.ts";
 
@@ -36,7 +35,7 @@ export function downloadView(models: Models, model: ModelView, actions: Download
   const begun = held > bytes / 20;
   const figures = [
     t.ofBytes(bytesText(held), bytesText(bytes)),
-    ...(state === "downloading" ? downloadRate(models, id, bytes - held) : []),
+    ...(state === "downloading" ? models.speed(id).words(bytes - held) : []),
     state === "waiting" ? t.otherTabDownloads : "",
   ];
   return html`<div class="download" data-download=${state}>

@@ -5,7 +5,10 @@ import { StoreError } from "./store-error.ts";
 import type { Answer, FileAnswer, FileRequest, FromStore, ModelView, ToStore } from "./store-protocol.ts";
 
 export class StoreClient {
+  /** Compiled by the store's worker, for others to use as well. */
+  readonly wasm: Promise<WebAssembly.Module>;
   readonly #worker: Worker;
+  readonly #compiled = Promise.withResolvers<WebAssembly.Module>();
   readonly #calls = new Map<number, PromiseWithResolvers<Answer>>();
   readonly #started = Promise.withResolvers<void>();
   #broken: Error | undefined;
@@ -13,14 +16,13 @@ export class StoreClient {
   #last = 0;
 
   /** `show` gets the list of models whenever it changes; `lasting` tells whether models are there on the next visit. */
-  constructor(
-    wasm: Promise<WebAssembly.Module>,
-    builtIn: string,
-    show: (models: ModelView[], lasting: boolean) => void,
-  ) {
+  constructor(builtIn: string, show: (models: ModelView[], lasting: boolean) => void) {
     this.#worker = new Worker(new URL("./store-worker.ts", import.meta.url), { type: "module", name: "models" });
     this.#worker.onmessage = ({ data }: MessageEvent<FromStore>) => {
       switch (data.kind) {
+        case "compiled":
+          this.#compiled.resolve(data.wasm);
+          break;
         case "started":
           this.#started.resolve();
           break;
@@ -42,11 +44,11 @@ export class StoreClient {
       event.preventDefault();
       this.#break(event.message);
     };
+    this.wasm = this.#compiled.promise;
+    // Whoever uses them is told.
+    this.wasm.catch(() => {});
     this.#started.promise.catch(() => {});
-    wasm.then(
-      (wasm) => this.#post({ kind: "start", wasm, builtIn }),
-      (error: Error) => this.#break(error.message),
-    );
+    this.#post({ kind: "start", builtIn });
   }
 
   /** Resolves when nothing is answered any more: for those who wait for a change in the list. */
@@ -139,6 +141,7 @@ export class StoreClient {
     this.#broken = new Error(
       `The part of the page that keeps models has stopped${why}. Reload the page and try again.`,
     );
+    this.#compiled.reject(this.#broken);
     this.#started.reject(this.#broken);
     this.#stopped.resolve(this.#broken);
     for (const id of [...this.#calls.keys()]) this.#settle(id)?.reject(this.#broken);

@@ -29,8 +29,8 @@ export interface ModelView {
 export const BUILT_IN = "built-in";
 
 export type ToStore =
-  /** First message: the compiled WASM, which checks manifests, and the address of the built-in model's. */
-  | { kind: "start"; wasm: WebAssembly.Module; builtIn: string }
+  /** First message: the address of the built-in model's manifest. */
+  | { kind: "start"; builtIn: string }
   /** `files`: where each of its files lies, if not beside the manifest under its own name. */
   | { kind: "add"; call: number; address: string; files?: Record<string, string> | undefined }
   | { kind: "folder"; call: number; name: string; files: Map<string, File> }
@@ -49,6 +49,8 @@ export type ToStore =
   | { kind: "leave"; engine: number };
 
 export type FromStore =
+  /** The WASM, which checks manifests here, for the engines. */
+  | { kind: "compiled"; wasm: WebAssembly.Module }
   /** The answer to `start`; the other messages are sent after it. */
   | { kind: "started" }
   | { kind: "broken"; message: string }

@@ -5,6 +5,7 @@
 
 import init, { readSettings } from "../../pkg/imagen_web.js";
 import type { PictureSettings } from "../api.ts";
+import { compile } from "../wasm.ts";
 import { ModelStore } from "./store.ts";
 import { StoreError } from "./store-error.ts";
 import type { Answer, FileAnswer, FileRequest, FromStore, ToStore } from "./store-protocol.ts";
@@ -31,7 +32,9 @@ function tell(): void {
   }, PACE);
 }
 
-async function start(wasm: WebAssembly.Module, builtIn: string): Promise<ModelStore> {
+async function start(builtIn: string): Promise<ModelStore> {
+  const wasm = await compile();
+  send({ kind: "compiled", wasm });
   await init({ module_or_path: wasm });
   return ModelStore.start(new URL(builtIn), tell);
 }
@@ -90,7 +93,7 @@ self.onunhandledrejection = (event) => {
 self.onmessage = ({ data }: MessageEvent<ToStore>) => {
   switch (data.kind) {
     case "start":
-      store = start(data.wasm, data.builtIn);
+      store = start(data.builtIn);
       store.then(
         () => send({ kind: "started" }),
         (error: unknown) => send({ kind: "broken", message: StoreError.from(error).message }),

@@ -1,6 +1,6 @@
 /**
- * The pictures that this browser keeps, in IndexedDB: a record with a small picture of each, and apart from it the PNGs,
- * so that a list of hundreds reads none of them.
+ * The pictures that this browser keeps, in IndexedDB: a record with a small picture of each, and apart from it the PNGs. A list
+ * of thousands reads their keys, and of what is near the view the records.
  */
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
@@ -45,10 +45,17 @@ export class Database {
     this.#open.catch(() => {});
   }
 
-  /** All, newest first. */
-  async list(): Promise<Kept[]> {
-    const all = await (await this.#open).getAllFromIndex("pictures", "created");
+  /** The ids of all, newest first. */
+  async ids(): Promise<string[]> {
+    const all = await (await this.#open).getAllKeysFromIndex("pictures", "created");
     return all.reverse();
+  }
+
+  /** What is kept of some, in their order; nothing where another tab has deleted one meanwhile. */
+  async records(ids: readonly string[]): Promise<(Kept | undefined)[]> {
+    const { store } = (await this.#open).transaction("pictures");
+    // One by one: a list in one answer would be read in one go.
+    return Promise.all(ids.map((id) => store.get(id)));
   }
 
   /** Keeps a picture, or more stages of it; all or nothing. */

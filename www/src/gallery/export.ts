@@ -1,25 +1,23 @@
-/** The gallery as one archive of PNGs, which carry their settings themselves. */
+/** The gallery as one archive, which a worker makes: the checksums of gigabytes are no work for the page's main thread. */
 
-import { makeZip } from "client-zip";
-import { fileName } from "../file-name.ts";
-import type { Kept } from "./database.ts";
+import type { Exported } from "./export-worker.ts";
 
-/** Reads one picture after another; nothing is compressed, since a PNG is already. */
-export async function archive(list: readonly Kept[], read: (kept: Kept) => Promise<Blob | undefined>): Promise<Blob> {
-  const taken = new Map<string, number>();
-  async function* entries() {
-    for (const kept of list) {
-      const input = await read(kept);
-      if (!input) continue;
-      const name = fileName(kept.settings.prompt, kept.settings.seed, kept.sizes.at(-1) ?? 0);
-      const times = taken.get(name) ?? 0;
-      taken.set(name, times + 1);
-      yield {
-        name: times === 0 ? name : name.replace(/\.png$/, `-${times + 1}.png`),
-        lastModified: new Date(kept.created),
-        input,
+/** @throws where the pictures cannot be read, or the browser has no room for the archive. */
+export async function archived(): Promise<Blob> {
+  const worker = new Worker(new URL("./export-worker.ts", import.meta.url), { type: "module", name: "export" });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<Exported>) => {
+        if ("archive" in data) resolve(data.archive);
+        else reject(data.error);
       };
-    }
+      worker.onerror = (event) => {
+        event.preventDefault();
+        // Nothing is said of a script that could not be fetched.
+        reject(new Error(event.message ?? "export-worker"));
+      };
+    });
+  } finally {
+    worker.terminate();
   }
-  return new Response(makeZip(entries())).blob();
 }

@@ -5,7 +5,8 @@ import { ref } from "lit-html/directives/ref.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { t } from "../i18n/index.ts";
 import type { Kept } from "./database.ts";
-import type { Gallery } from "./gallery.ts";
+import type { Card, Gallery } from "./gallery.ts";
+import { Shelf } from "./shelf.ts";
 
 export interface GalleryActions {
   view(kept: Kept): void;
@@ -30,34 +31,38 @@ export function galleryView(gallery: Gallery, viewed: string | undefined, action
               <button type="button" class="quiet small" @click=${() => gallery.undo()}>${t.undo}</button>`
         : nothing
     }</p>
-    <p class="hint" ?hidden=${gallery.count > 0}>${t.galleryEmpty}</p>
-    <ul @keydown=${move}>
+    ${gallery.count > 0 ? listView(gallery, viewed, actions) : html`<p class="hint">${t.galleryEmpty}</p>`}
+  `;
+}
+
+function listView(gallery: Gallery, viewed: string | undefined, actions: GalleryActions): TemplateResult {
+  const shelf = shelfOf(gallery);
+  const { first, ids } = gallery.near;
+  return html`<div class="shelf" @scroll=${shelf.scrolled} ${ref(shelf.attach)}>
+    <ul .style=${shelf.room(first, gallery.count - first - ids.length)} @keydown=${move}>
       ${repeat(
-        gallery.visible,
-        ({ id }) => id,
-        (kept) => html`
-          <li>
-            <button
-              type="button"
-              class="thumbnail"
-              aria-current=${kept.id === viewed ? "true" : "false"}
-              title=${kept.settings.prompt}
-              @click=${() => actions.view(kept)}
-            >
-              <img src=${gallery.address(kept)} alt=${describe(kept)} loading="lazy" decoding="async" width="96" height="96" />
-            </button>
-          </li>
-        `,
+        ids,
+        (id) => id,
+        (id, at) => html`<li aria-posinset=${first + at + 1} aria-setsize=${gallery.count}>
+          ${cardView(gallery.card(id), id === viewed, actions)}
+        </li>`,
       )}
     </ul>
-    ${
-      gallery.visible.length < gallery.count
-        ? html`<button type="button" class="quiet more" @click=${() => gallery.more()} ${ref(whenSeen(gallery))}>
-            ${t.showMore}
-          </button>`
-        : nothing
-    }
-  `;
+  </div>`;
+}
+
+function cardView(card: Card | undefined, viewed: boolean, { view }: GalleryActions): TemplateResult | typeof nothing {
+  if (!card) return nothing;
+  const { kept, url } = card;
+  return html`<button
+    type="button"
+    class="thumbnail"
+    aria-current=${viewed ? "true" : "false"}
+    title=${kept.settings.prompt}
+    @click=${() => view(kept)}
+  >
+    <img src=${url} alt=${describe(kept)} decoding="async" width="96" height="96" />
+  </button>`;
 }
 
 function describe({ settings: { prompt, seed }, sizes, created }: Kept): string {
@@ -76,34 +81,20 @@ function clock(time: number): string {
 function move(event: KeyboardEvent): void {
   const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!by) return;
-  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLButtonElement>("button")];
-  const next = buttons[buttons.indexOf(event.target as HTMLButtonElement) + by];
+  const item = (event.target as HTMLElement).closest("li");
+  const next = (by > 0 ? item?.nextElementSibling : item?.previousElementSibling)?.querySelector("button");
   if (!next) return;
   event.preventDefault();
   next.focus();
 }
 
-const watchers = new WeakMap<Gallery, (element: Element | undefined) => void>();
+const shelves = new WeakMap<Gallery, Shelf>();
 
-/** Shows more as soon as the end of the list is near the view. */
-function whenSeen(gallery: Gallery): (element: Element | undefined) => void {
-  const known = watchers.get(gallery);
-  if (known) return known;
-  const observer = new IntersectionObserver(
-    (entries) => {
-      const seen = entries.find(({ isIntersecting }) => isIntersecting);
-      if (!seen) return;
-      gallery.more();
-      // Asked again: it may still be in view when more is there.
-      observer.unobserve(seen.target);
-      observer.observe(seen.target);
-    },
-    { rootMargin: "400px" },
-  );
-  const watch = (element: Element | undefined) => {
-    observer.disconnect();
-    if (element) observer.observe(element);
-  };
-  watchers.set(gallery, watch);
-  return watch;
+function shelfOf(gallery: Gallery): Shelf {
+  let shelf = shelves.get(gallery);
+  if (!shelf) {
+    shelf = new Shelf((first, last) => gallery.look(first, last));
+    shelves.set(gallery, shelf);
+  }
+  return shelf;
 }

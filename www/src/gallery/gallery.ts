@@ -1,27 +1,37 @@
 /** The gallery: what is kept, what is said about it, and the same in all tabs. */
 
 import { t } from "../i18n/index.ts";
-import { Database, type Files, type Kept } from "./database.ts";
+import type { Database, Files, Kept } from "./database.ts";
 import { thumbnail } from "./thumbnail.ts";
 
-/**
- * Pictures that are drawn at once; more when the end of the list comes into view. An image that begins to load takes the main
- * thread a millisecond or two.
- */
-const BATCH = 12;
+/** Pictures that are read at once, and so begin to load in one frame: each takes the main thread a millisecond or two. */
+const BATCH = 8;
+/** Pictures that are near the view before anybody has measured it. */
+const FIRST = 24;
+
+/** A picture near the view, and the address of its small one. */
+export interface Card {
+  kept: Kept;
+  url: string;
+}
 
 export class Gallery {
-  readonly #database = new Database();
+  #database: Promise<Database> | undefined;
   readonly #tabs = new BroadcastChannel("imagen-gallery");
   readonly #changed: () => void;
-  /** Addresses of the small pictures, by id. */
-  readonly #addresses = new Map<string, { blob: Blob; url: string }>();
-  #list: Kept[] = [];
-  #shown = BATCH;
+  /** Of all, newest first. */
+  #ids: readonly string[] = [];
+  /** What is near the view: from this picture to before that one. */
+  #near: readonly [number, number] = [0, FIRST];
+  /** What was read of it. */
+  readonly #cards = new Map<string, Card>();
+  /** Pictures that have changed since they were read. */
+  readonly #stale = new Set<string>();
+  #loading = false;
   /** What was deleted last, until something else is. */
   #removed: { kept: Kept; files: Files } | undefined;
-  /** Changes that this tab made. */
-  #own = 0;
+  /** It is known how many there are, or that there is no telling. */
+  ready = false;
   /** Counts changes, for a view that is drawn again only then. */
   version = 0;
   /** What went wrong last. */
@@ -29,50 +39,52 @@ export class Gallery {
 
   constructor(changed: () => void) {
     this.#changed = changed;
-    this.#tabs.onmessage = () => this.#read();
-    this.#read();
+    this.#tabs.onmessage = ({ data }: MessageEvent<string | undefined>) => this.#read(data);
+  }
+
+  /** Reads how many there are. */
+  start(): void {
+    void this.#read();
   }
 
   get count(): number {
-    return this.#list.length;
+    return this.#ids.length;
   }
 
-  /** The newest, as many as are shown by now. */
-  get visible(): readonly Kept[] {
-    return this.#list.slice(0, this.#shown);
+  /** The number of the first picture near the view, counted from 0, and the ids of all that are. */
+  get near(): { first: number; ids: readonly string[] } {
+    return { first: this.#near[0], ids: this.#ids.slice(...this.#near) };
   }
 
   get undoable(): boolean {
     return this.#removed !== undefined;
   }
 
-  more(): void {
-    if (this.#shown >= this.#list.length) return;
-    this.#shown += BATCH;
+  /** The view has moved: what is near it is read, and what is not is let go. */
+  look(first: number, last: number): void {
+    if (first === this.#near[0] && last === this.#near[1]) return;
+    this.#near = [first, last];
     this.#told();
   }
 
-  find(id: string): Kept | undefined {
-    return this.#list.find((kept) => kept.id === id);
+  /** What is known of a picture near the view; nothing while it is being read. */
+  card(id: string): Card | undefined {
+    return this.#cards.get(id);
+  }
+
+  has(id: string): boolean {
+    return this.#ids.includes(id);
   }
 
   /** The picture before or behind another one. */
-  beside(id: string, by: 1 | -1): Kept | undefined {
-    const at = this.#list.findIndex((kept) => kept.id === id);
-    return at < 0 ? undefined : this.#list[at + by];
+  async beside(id: string, by: 1 | -1): Promise<Kept | undefined> {
+    const at = this.#ids.indexOf(id);
+    const other = at < 0 ? undefined : this.#ids[at + by];
+    return other === undefined ? undefined : this.#record(other);
   }
 
-  address({ id, thumbnail: blob }: Kept): string {
-    const known = this.#addresses.get(id);
-    if (known?.blob === blob) return known.url;
-    if (known) URL.revokeObjectURL(known.url);
-    const url = URL.createObjectURL(blob);
-    this.#addresses.set(id, { blob, url });
-    return url;
-  }
-
-  files(id: string): Promise<Files> {
-    return this.#database.files(id);
+  async files(id: string): Promise<Files> {
+    return (await this.#open()).files(id);
   }
 
   /** Keeps a picture. One that has no room is said to have none; what was kept before stays. */
@@ -83,23 +95,23 @@ export class Gallery {
     if (!png) return;
     try {
       const kept = { ...about, sizes, thumbnail: await thumbnail(png, largest) };
-      await this.#database.put(kept, files);
+      await (await this.#open()).put(kept, files);
       this.trouble = undefined;
-      this.#change([kept, ...this.#list.filter((other) => other.id !== kept.id)]);
+      await this.#change(kept.id);
     } catch (error) {
       this.failed(error);
     }
   }
 
   async remove(id: string): Promise<void> {
-    const kept = this.find(id);
-    if (!kept) return;
     try {
+      const kept = await this.#record(id);
+      if (!kept) return;
       // Read first, so that it can be put back.
-      const files = await this.#database.files(id);
-      await this.#database.remove(id);
+      const files = await this.files(id);
+      await (await this.#open()).remove(id);
       this.#removed = { kept, files };
-      this.#change(this.#list.filter((other) => other.id !== id));
+      await this.#change(id);
     } catch (error) {
       this.failed(error);
     }
@@ -110,8 +122,8 @@ export class Gallery {
     if (!removed) return;
     this.#removed = undefined;
     try {
-      await this.#database.put(removed.kept, removed.files);
-      this.#change([removed.kept, ...this.#list]);
+      await (await this.#open()).put(removed.kept, removed.files);
+      await this.#change(removed.kept.id);
     } catch (error) {
       this.failed(error);
     }
@@ -119,58 +131,23 @@ export class Gallery {
 
   async clear(): Promise<void> {
     try {
-      await this.#database.clear();
+      await (await this.#open()).clear();
       this.#removed = undefined;
-      this.#change([]);
+      await this.#change();
     } catch (error) {
       this.failed(error);
     }
   }
 
-  /** All pictures in one archive. Its library is fetched when it is first used. */
+  /** All pictures in one archive. What makes it is fetched when it is first used. */
   async exportAll(): Promise<Blob | undefined> {
-    const { archive } = await import("./export.ts");
     try {
-      return await archive(this.#list, (kept) => this.#database.largest(kept));
+      const { archived } = await import("./export.ts");
+      return await archived();
     } catch (error) {
       this.failed(error);
       return undefined;
     }
-  }
-
-  /** What other tabs have changed is read again. */
-  async #read(): Promise<void> {
-    const before = this.#own;
-    try {
-      const list = await this.#database.list();
-      // What this tab changed meanwhile may not be in it.
-      if (before === this.#own) this.#take(list);
-      else await this.#read();
-    } catch (error) {
-      this.failed(error);
-    }
-  }
-
-  /** What this tab has changed is known without reading, and told to the others. */
-  #change(list: Kept[]): void {
-    this.#own += 1;
-    this.#take(list.sort((a, b) => b.created - a.created));
-    this.#tabs.postMessage(null);
-  }
-
-  #take(list: Kept[]): void {
-    this.#list = list;
-    for (const [id, { url }] of this.#addresses) {
-      if (this.find(id)) continue;
-      URL.revokeObjectURL(url);
-      this.#addresses.delete(id);
-    }
-    this.#told();
-  }
-
-  #told(): void {
-    this.version += 1;
-    this.#changed();
   }
 
   /** Something about the gallery did not work. */
@@ -178,6 +155,104 @@ export class Gallery {
     const full = error instanceof DOMException && error.name === "QuotaExceededError";
     const reason = error instanceof Error ? error.message : String(error);
     this.trouble = () => (full ? t.galleryFull : t.galleryTrouble(reason));
-    this.#told();
+    this.#redraw();
   }
+
+  /** Fetched, with the library that it brings, after what is seen first. */
+  #open(): Promise<Database> {
+    this.#database ??= import("./database.ts").then(({ Database }) => new Database());
+    return this.#database;
+  }
+
+  async #record(id: string): Promise<Kept | undefined> {
+    const [kept] = await (await this.#open()).records([id]);
+    return kept;
+  }
+
+  /** This tab has changed a picture, or all of them. */
+  async #change(id?: string): Promise<void> {
+    this.#tabs.postMessage(id);
+    await this.#read(id);
+  }
+
+  /** Reads which pictures there are; the one given has changed. */
+  async #read(id?: string): Promise<void> {
+    try {
+      this.#ids = await (await this.#open()).ids();
+      if (id !== undefined) this.#stale.add(id);
+      this.ready = true;
+      this.#told();
+    } catch (error) {
+      this.ready = true;
+      this.failed(error);
+    }
+  }
+
+  #redraw(): void {
+    this.version += 1;
+    this.#changed();
+  }
+
+  /** There are other pictures, or others are near the view. */
+  #told(): void {
+    this.#release();
+    this.#redraw();
+    void this.#load();
+  }
+
+  /** Lets go of what is not near the view. */
+  #release(): void {
+    const near = new Set(this.near.ids);
+    for (const [id, { url }] of this.#cards) {
+      if (near.has(id)) continue;
+      URL.revokeObjectURL(url);
+      this.#cards.delete(id);
+    }
+  }
+
+  /** Reads what is near the view, wherever it is by then, a few pictures a frame. */
+  async #load(): Promise<void> {
+    if (this.#loading) return;
+    this.#loading = true;
+    try {
+      for (let wanted = this.#wanted(); wanted.length > 0; wanted = this.#wanted()) {
+        for (const id of wanted) this.#stale.delete(id);
+        const records = await (await this.#open()).records(wanted);
+        wanted.forEach((id, at) => {
+          this.#take(id, records[at]);
+        });
+        this.#redraw();
+        await frame();
+      }
+    } catch (error) {
+      this.failed(error);
+    } finally {
+      this.#loading = false;
+    }
+  }
+
+  /** What is nearest to the middle of the view comes first. */
+  #wanted(): string[] {
+    const { ids } = this.near;
+    const away = (at: number) => Math.abs(at - ids.length / 2);
+    const wanted = ids.map((id, at) => ({ id, at })).filter(({ id }) => !this.#cards.has(id) || this.#stale.has(id));
+    wanted.sort((a, b) => away(a.at) - away(b.at));
+    return wanted.slice(0, BATCH).map(({ id }) => id);
+  }
+
+  #take(id: string, kept: Kept | undefined): void {
+    const before = this.#cards.get(id);
+    if (before) URL.revokeObjectURL(before.url);
+    if (kept) {
+      this.#cards.set(id, { kept, url: URL.createObjectURL(kept.thumbnail) });
+    } else {
+      // Another tab has deleted it.
+      this.#cards.delete(id);
+      this.#ids = this.#ids.filter((other) => other !== id);
+    }
+  }
+}
+
+function frame(): Promise<void> {
+  return new Promise((resolve) => requestAnimationFrame(() => resolve()));
 }

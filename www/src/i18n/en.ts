@@ -10,6 +10,7 @@ export const en = {
   worksOffline: "This page opens without a network, too.",
   newerVersion: "There is a newer version of this page.",
   loadNewer: "Load it",
+  partMissing: "This part of the page could not be fetched. Reload the page to try again.",
 
   // The form
   prompt: "Prompt",
@@ -171,7 +172,6 @@ export const en = {
   deleteAllSure: (count: number) => `Delete all ${count} pictures of the gallery? This cannot be undone.`,
   deleted: "The picture was deleted.",
   undo: "Undo",
-  showMore: "Show more",
 
   // Models
   models: "Models",

@@ -6,12 +6,16 @@
 
 import { en } from "./en.ts";
 import type { Messages } from "./messages.ts";
-import { zh } from "./zh.ts";
 
-/** Each in its own words, and the script that it is written in. */
+/** Each in its own words, and the script that it is written in. Only English is here from the start. */
 const LANGUAGES = {
-  en: { name: "English", tag: "en", script: "Latin", messages: en as Messages },
-  zh: { name: "简体中文", tag: "zh-Hans", script: "Han", messages: zh },
+  en: { name: "English", tag: "en", script: "Latin", load: async (): Promise<Messages> => en },
+  zh: {
+    name: "简体中文",
+    tag: "zh-Hans",
+    script: "Han",
+    load: async (): Promise<Messages> => (await import("./zh.ts")).zh,
+  },
 } as const;
 
 export type Language = keyof typeof LANGUAGES;
@@ -23,19 +27,21 @@ const REMEMBERED = "imagen-language";
 /** The words in use; another object after `setLanguage`. */
 export let t: Messages = en;
 export let language: Language = "en";
+/** The language that was asked for last. */
+let asked: Language = "en";
 
-/** Remembers the language for the next visit. */
-export function setLanguage(wanted: Language): void {
-  use(wanted);
+/** Resolves when its words are there. Remembers the language for the next visit. */
+export async function setLanguage(wanted: Language): Promise<void> {
   try {
     localStorage.setItem(REMEMBERED, wanted);
   } catch {
     // A browser that keeps nothing asks for it again.
   }
+  await use(wanted);
 }
 
 /** The remembered language, else the first that the browser asks for and the page has, else English. */
-export function startLanguage(): void {
+export async function startLanguage(): Promise<void> {
   let remembered: string | null = null;
   try {
     remembered = localStorage.getItem(REMEMBERED);
@@ -43,7 +49,7 @@ export function startLanguage(): void {
     // As above.
   }
   const wanted = [remembered ?? "", ...navigator.languages].map((tag) => tag.toLowerCase().split("-")[0] ?? "");
-  use(wanted.find(known) ?? "en");
+  await use(wanted.find(known) ?? "en");
 }
 
 /** The script of the language in use, by its name in Unicode. */
@@ -55,8 +61,17 @@ function known(tag: string): tag is Language {
   return tag in LANGUAGES;
 }
 
-function use(wanted: Language): void {
+async function use(wanted: Language): Promise<void> {
+  asked = wanted;
+  const { load, tag } = LANGUAGES[wanted];
+  try {
+    const messages = await load();
+    if (asked !== wanted) return;
+    t = messages;
+  } catch {
+    // Its words cannot be had: the page goes on in the language that it has.
+    return;
+  }
   language = wanted;
-  t = LANGUAGES[wanted].messages;
-  document.documentElement.lang = LANGUAGES[wanted].tag;
+  document.documentElement.lang = tag;
 }

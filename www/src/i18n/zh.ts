@@ -25,6 +25,7 @@ export const zh: Messages = {
   worksOffline: "没有网络也能打开此页面。",
   newerVersion: "此页面有新版本。",
   loadNewer: "载入新版本",
+  partMissing: "页面的这一部分无法载入。请重新加载页面再试。",
 
   prompt: "提示词",
   promptPlaceholder: "a red house on a hill at night",
@@ -168,7 +169,6 @@ export const zh: Messages = {
   deleteAllSure: (count) => `要删除图库中的全部 ${count} 张图片吗？此操作无法撤销。`,
   deleted: "图片已删除。",
   undo: "撤销",
-  showMore: "显示更多",
 
   models: "模型",
   modelsHint: "图片由它们画出",

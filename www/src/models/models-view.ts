@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { ModelView } from "../../lib/models/store-protocol.ts";
-import { bytesText, duration } from "../../lib/rate.ts";
+import { bytesText } from "../../lib/rate.ts";
 import { t } from "../i18n/index.ts";
 import { said } from "../said.ts";
 import { asSaid } from "../words.ts";
@@ -12,7 +12,18 @@ import { canPickFolder, folderFromDrop, folderFromInput, pickFolder } from "./lo
 import type { Models } from "./models.ts";
 
 export function modelsView(models: Models): TemplateResult {
-  return html`
+  return html`<section
+    id="models"
+    aria-labelledby="models-title"
+    @dragover=${over}
+    @dragleave=${out}
+    @drop=${(event: DragEvent) => {
+      out(event);
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.dataTransfer) void models.folder(folderFromDrop(event.dataTransfer));
+    }}
+  >
     <div class="heading">
       <h2 id="models-title">${t.models}</h2>
       <span class="figures">${t.modelsHint}</span>
@@ -68,12 +79,17 @@ export function modelsView(models: Models): TemplateResult {
     </form>
     <p id="model-trouble" aria-live="polite" ?hidden=${!models.trouble}>${models.trouble ? said(models.trouble) : nothing}</p>
     <p id="model-space" class="hint">${models.lasting ? nothing : t.nothingKept}</p>
-  `;
+  </section>`;
 }
 
-/** What was dropped on the list. */
-export function dropModel(models: Models, data: DataTransfer): void {
-  void models.folder(folderFromDrop(data));
+function over(event: DragEvent): void {
+  event.preventDefault();
+  event.stopPropagation();
+  (event.currentTarget as HTMLElement).dataset.over = "";
+}
+
+function out(event: DragEvent): void {
+  delete (event.currentTarget as HTMLElement).dataset.over;
 }
 
 function modelView(models: Models, model: ModelView): TemplateResult {
@@ -117,16 +133,10 @@ function figures(models: Models, model: ModelView, opened: boolean): string {
       kind === "built-in" && held === 0 ? t.whenUsed(bytesText(bytes)) : t.ofBytes(bytesText(held), bytesText(bytes)),
     ],
     waiting: [bytesText(bytes), t.otherTabDownloads],
-    downloading: [t.ofBytes(bytesText(held), bytesText(bytes)), ...downloadRate(models, id, bytes - held)],
+    downloading: [t.ofBytes(bytesText(held), bytesText(bytes)), ...models.speed(id).words(bytes - held)],
   };
   const what = kind === "built-in" ? t.builtIn : t.version(version);
   return [opened ? t.opened : "", what, t.licence(license), ...known[state]].filter(Boolean).join(" · ");
-}
-
-/** "3.1 MB/s" and "12 s left", once they are known. */
-export function downloadRate(models: Models, id: string, left: number): string[] {
-  const { perSecond } = models.speed(id);
-  return perSecond > 0 ? [t.perSecond(bytesText(perSecond)), t.timeLeft(duration((left / perSecond) * 1000))] : [];
 }
 
 function folderView(models: Models, folder: KnownFolder): TemplateResult {

@@ -5,7 +5,8 @@ import { BUILT_IN, type ModelView } from "../../lib/models/store-protocol.ts";
 import { shared } from "../../lib/shared.ts";
 import { t } from "../i18n/index.ts";
 import { asSaid, own, type Words } from "../words.ts";
-import { Folders, type KnownFolder } from "./folders.ts";
+import { expected, remember } from "./built-in.ts";
+import type { Folders, KnownFolder } from "./folders.ts";
 import type { PickedFolder } from "./local-folder.ts";
 import { Speed } from "./speed.ts";
 
@@ -22,16 +23,17 @@ export interface ModelsEvents {
 }
 
 export class Models {
-  readonly #store: StoreClient;
   readonly #events: ModelsEvents;
-  readonly #folders = new Folders();
+  #folders: Promise<Folders> | undefined;
   readonly #speeds = new Map<string, Speed>();
-  list: readonly ModelView[] = [];
+  /** The model that ships, until the store knows it. */
+  #expected = expected();
+  #stored: readonly ModelView[] = [];
   /** Folders of an earlier visit, which the browser lets open again when it is asked. */
   folders: readonly KnownFolder[] = [];
   lasting = true;
-  /** The model that pictures are made with. */
-  opened = "";
+  /** The model that pictures are made with, or will be as soon as the page has started. */
+  opened: string;
   trouble: Words | undefined;
   /** An address that the page was opened with, until the user says whether to go there. */
   asked: URL | undefined;
@@ -41,17 +43,22 @@ export class Models {
   #awaited = "";
   /** Why it is not, as it was told. */
   #told = "";
-  #heard = Promise.withResolvers<void>();
+  readonly #heard = Promise.withResolvers<void>();
+  /** The store knows the model that ships, which the page shows before. */
+  readonly #shipped = Promise.withResolvers<void>();
+  /** An address that the page was opened with. */
+  readonly #address: string | null;
 
-  constructor(events: ModelsEvents) {
+  /** Nothing is fetched before `start`. `address`: of the model that the page was opened with, if not the one that ships. */
+  constructor(address: string | null, events: ModelsEvents) {
+    this.#address = address;
+    this.opened = address ? "" : BUILT_IN;
     this.#events = events;
-    this.#store = shared().store;
-    shared().watch((list, lasting) => this.#show(list, lasting));
-    this.#store.stopped.then((error) => events.failed(error.message));
-    this.#folders.list().then((folders) => {
-      this.folders = folders;
-      events.changed();
-    });
+  }
+
+  get list(): readonly ModelView[] {
+    const shipped = this.#stored.some(({ id }) => id === BUILT_IN);
+    return shipped ? this.#stored : [...this.#expected, ...this.#stored];
   }
 
   get current(): ModelView | undefined {
@@ -74,7 +81,14 @@ export class Models {
   }
 
   /** Opens the model that ships; another one by address when the user agrees, unless it is here already. */
-  async start(address: string | null): Promise<void> {
+  async start(): Promise<void> {
+    shared().watch((list, lasting) => this.#show(list, lasting));
+    this.#store.stopped.then((error) => this.#events.failed(error.message));
+    void this.#keptFolders()
+      .then((folders) => folders.list())
+      .then((folders) => this.#showFolders(folders))
+      .catch(() => {});
+    const address = this.#address;
     if (!address) return this.open(BUILT_IN);
     const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(address) ? address : `https://${address}`;
     const url = URL.canParse(absolute) ? new URL(absolute) : undefined;
@@ -110,11 +124,11 @@ export class Models {
   }
 
   resume(id: string): Promise<boolean> {
-    return this.#try(this.#store.resume(id));
+    return this.#try(this.#listed(id, "downloading").then(() => this.#store.resume(id)));
   }
 
   pause(id: string): Promise<boolean> {
-    return this.#try(this.#store.pause(id));
+    return this.#try(this.#listed(id, "partial").then(() => this.#store.pause(id)));
   }
 
   remove(id: string): Promise<boolean> {
@@ -125,7 +139,7 @@ export class Models {
   async verify(id: string): Promise<void> {
     this.checking.add(id);
     this.#events.changed();
-    await this.#try(this.#store.verify(id));
+    await this.#try(this.#listed(id).then(() => this.#store.verify(id)));
     this.checking.delete(id);
     this.#events.changed();
   }
@@ -135,18 +149,42 @@ export class Models {
     const opened = picked.then(async (folder) => {
       if (!folder) return;
       this.#await(await this.#store.folder(folder.name, folder.files));
-      if (folder.handle) this.folders = await this.#folders.remember(folder.handle);
+      if (folder.handle) this.#showFolders(await (await this.#keptFolders()).remember(folder.handle));
     });
     return this.#try(opened);
   }
 
   reopen(folder: KnownFolder): Promise<boolean> {
-    return this.folder(this.#folders.open(folder));
+    return this.folder(this.#keptFolders().then((folders) => folders.open(folder)));
   }
 
   async forget(folder: KnownFolder): Promise<void> {
-    this.folders = await this.#folders.forget(folder);
+    this.#showFolders(await (await this.#keptFolders()).forget(folder));
+  }
+
+  get #store(): StoreClient {
+    return shared().store;
+  }
+
+  /** Fetched with the library that it brings when the page has started; without it, none were kept. */
+  #keptFolders(): Promise<Folders> {
+    this.#folders ??= import("./folders.ts").then(({ Folders }) => new Folders());
+    return this.#folders;
+  }
+
+  #showFolders(folders: readonly KnownFolder[]): void {
+    this.folders = folders;
     this.#events.changed();
+  }
+
+  /** Who clicks before the store knows the model that ships sees that it was heard, and gets it as soon as the store does. */
+  async #listed(id: string, state?: ModelView["state"]): Promise<void> {
+    if (id !== BUILT_IN) return;
+    if (state) {
+      this.#expected = this.#expected.map((model) => ({ ...model, state }));
+      this.#events.changed();
+    }
+    await this.#shipped.promise;
   }
 
   #go(url: URL): void {
@@ -175,7 +213,7 @@ export class Models {
   }
 
   #show(list: readonly ModelView[], lasting: boolean): void {
-    this.list = list;
+    this.#stored = list;
     this.lasting = lasting;
     const now = performance.now();
     for (const { id, state, held } of list) {
@@ -183,6 +221,11 @@ export class Models {
       else this.speed(id).reset();
     }
     this.#heard.resolve();
+    const shipped = list.find(({ id }) => id === BUILT_IN);
+    if (shipped) {
+      remember(shipped);
+      this.#shipped.resolve();
+    }
     this.#openAwaited();
     this.#events.changed();
   }

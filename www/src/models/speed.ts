@@ -1,5 +1,8 @@
 /** How fast bytes arrive, over the last seconds. */
 
+import { bytesText, duration } from "../../lib/rate.ts";
+import { t } from "../i18n/index.ts";
+
 /** Milliseconds that are looked back. */
 const WINDOW = 5000;
 
@@ -20,5 +23,11 @@ export class Speed {
     const [first, last] = [this.#marks[0], this.#marks.at(-1)];
     if (!first || !last || last.at === first.at) return 0;
     return ((last.bytes - first.bytes) / (last.at - first.at)) * 1000;
+  }
+
+  /** "3.1 MB/s" and, with so many bytes left, "12 s left", once they are known. */
+  words(left: number): string[] {
+    const { perSecond } = this;
+    return perSecond > 0 ? [t.perSecond(bytesText(perSecond)), t.timeLeft(duration((left / perSecond) * 1000))] : [];
   }
 }
