@@ -10,6 +10,7 @@ import { frameView } from "./frame-view.ts";
 import type { Gallery } from "./gallery/gallery.ts";
 import { type GalleryActions, galleryView } from "./gallery/gallery-view.ts";
 import { type Language, language, languages, setLanguage, t } from "./i18n/index.ts";
+import type { MemoryNeed } from "./memory-need.ts";
 import type { Models } from "./models/models.ts";
 import { dropModel, modelsView } from "./models/models-view.ts";
 import type { OpenedModel } from "./opened-model.ts";
@@ -24,6 +25,7 @@ export interface Parts {
   studio: Studio;
   model: OpenedModel;
   models: Models;
+  memory: MemoryNeed;
   gallery: Gallery;
   composer: Composer;
   pictureActions: PictureActions;
@@ -68,7 +70,7 @@ export function page(parts: Parts): TemplateResult {
         if (event.dataTransfer) dropModel(models, event.dataTransfer);
       }}
     >
-      ${modelsView(models)}
+      ${modelsView(models, parts.memory.bytes)}
     </section>
     ${footer(parts)}
   `;
@@ -131,10 +133,10 @@ function header(changed: () => void): TemplateResult {
   </header>`;
 }
 
-function footer({ model, studio, offline }: Parts): TemplateResult {
+function footer({ model, memory, offline }: Parts): TemplateResult {
   const { card, device } = model;
   return html`<footer>
-    ${deviceView(device, studio.report.memory)}
+    ${deviceView(device, memory.words)}
     <p id="model">${card ? t.modelLine(card.name, card.version, bytesText(card.bytes), card.license) : nothing}</p>
     <p>${t.staysHere} ${offline ? t.worksOffline : nothing}</p>
   </footer>`;

@@ -7,7 +7,7 @@ import { t } from "./i18n/index.ts";
 import type { Models } from "./models/models.ts";
 import { downloadRate } from "./models/models-view.ts";
 import { said } from "./said.ts";
-import { asSaid } from "./words.ts";
+import { asTold } from "./words.ts";
 
 export interface DownloadActions {
   download(): void;
@@ -46,7 +46,7 @@ export function downloadView(models: Models, model: ModelView, actions: Download
             <span class="figures">${figures.filter(Boolean).join(" · ")}</span>`
         : nothing
     }
-    ${error ? html`<p class="trouble">${said(asSaid(error))}</p>` : nothing}
+    ${error ? html`<p class="trouble">${said(asTold(error))}</p>` : nothing}
     <span class="group">
       ${
         running
