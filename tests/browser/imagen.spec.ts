@@ -266,11 +266,13 @@ test("a model that cannot be had says why, and the next try may succeed", async 
 });
 
 test("a load that is given up before its manifest is there downloads nothing", async ({ page }) => {
-  const asked = Promise.withResolvers<void>();
-  const answer = Promise.withResolvers<void>();
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const asked = page.context().waitForEvent("request", (request) => request.url().endsWith("/model/imagen.json"));
   await page.context().route("**/model/imagen.json", async (route) => {
-    asked.resolve();
-    await answer.promise;
+    await answered;
     await route.continue();
   });
   const kind = page.evaluate(async () => {
@@ -279,10 +281,10 @@ test("a load that is given up before its manifest is there downloads nothing", a
     Object.assign(window, { giveUp: () => abort.abort() });
     return Imagen.load({ model: "/model/", device: "cpu", signal: abort.signal }).catch((error) => error.kind);
   });
-  await asked.promise;
+  await asked;
   await page.evaluate(() => (window as unknown as { giveUp: () => void }).giveUp());
   expect(await kind).toBe("cancelled");
-  answer.resolve();
+  answer();
   // Longer than the store takes from the manifest to the first file.
   await page.waitForTimeout(500);
   expect(embedding.heavy.filter((path) => path.endsWith(".gguf"))).toEqual([]);

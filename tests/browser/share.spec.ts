@@ -38,16 +38,19 @@ test("a link has the settings, in the part that no server sees, and gives the sa
 test("what is written while the model is opened stays, and a link's stages count when it is there", async ({
   page,
 }) => {
-  const opened = Promise.withResolvers<void>();
+  let opened = () => {};
+  const opening = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
   await serveTiny(page, async (file) => {
-    if (file === "imagen.json") await opened.promise;
+    if (file === "imagen.json") await opening;
   });
   await page.goto("?device=cpu#prompt=a+cat&seed=5&stop=32&16=3");
   const studio = new Studio(page);
   await expect(studio.prompt).toHaveValue("a cat");
   await studio.prompt.fill("a dog");
   await page.locator("#seed").fill("6");
-  opened.resolve();
+  opened();
   await studio.expectState("idle");
   await expect(studio.prompt).toHaveValue("a dog");
   await expect(page.locator("#seed")).toHaveValue("6");

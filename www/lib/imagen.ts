@@ -120,18 +120,20 @@ async function stored({ model, signal, onProgress }: LoadOptions): Promise<strin
   if (model === undefined) return BUILT_IN;
   const page = shared();
   try {
-    const id = isStored(model) ? model.id : await until(add(model), signal);
+    // Whoever names an address wants what is there now.
+    const newest = !isStored(model);
+    const id = newest ? await until(add(model), signal) : model.id;
     if (id === BUILT_IN) return id;
     const unwatch = page.watch((models) => {
       const listed = models.find((view) => view.id === id);
-      const view = listed?.newer ?? listed;
+      const view = (newest && listed?.newer) || listed;
       if (view?.state === "downloading") onProgress?.({ type: "download", done: view.held, total: view.bytes });
     });
     // Others may wait for the same model: then it goes on without this one.
     const waiting = (waiters.get(id) ?? 0) + 1;
     waiters.set(id, waiting);
     try {
-      await until(page.store.whole(id), signal);
+      await until(page.store.whole(id, newest), signal);
     } finally {
       unwatch();
       waiters.set(id, (waiters.get(id) ?? 1) - 1);

@@ -79,9 +79,9 @@ export class StoreClient {
     return this.#onModel((call) => ({ kind: "remove", call, id }));
   }
 
-  /** Downloads what is missing of a model, or waits for the download that is under way. */
-  whole(id: string): Promise<string> {
-    return this.#onModel((call) => ({ kind: "whole", call, id }));
+  /** Downloads what is missing of a model, or of its newest version, or waits for the download that is under way. */
+  whole(id: string, newest: boolean): Promise<string> {
+    return this.#onModel((call) => ({ kind: "whole", call, id, newest }));
   }
 
   /** Reads all that is stored of a model and forgets what is damaged. */

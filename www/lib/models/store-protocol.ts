@@ -45,8 +45,8 @@ export type ToStore =
   | { kind: "resume"; call: number; id: string }
   | { kind: "pause"; call: number; id: string }
   | { kind: "remove"; call: number; id: string }
-  /** Answered when all of the model is there. */
-  | { kind: "whole"; call: number; id: string }
+  /** Answered when all of the model, or of the newest version of it, is there. */
+  | { kind: "whole"; call: number; id: string; newest: boolean }
   /** Answered when all that is stored of the model was read, and what is damaged is forgotten. */
   | { kind: "verify"; call: number; id: string }
   /** Reads the settings in a PNG. */

@@ -123,7 +123,7 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
       void answer(data.call, (store) => store.remove(data.id).then(() => data.id));
       break;
     case "whole":
-      void answer(data.call, (store) => store.fetched(data.id).then(() => data.id));
+      void answer(data.call, (store) => store.fetched(data.id, data.newest).then(() => data.id));
       break;
     case "verify":
       void answer(data.call, (store) => store.verify(data.id).then(() => data.id));

@@ -128,8 +128,9 @@ export class ModelStore {
     await this.#fetcher.start(model).done.finally(() => this.#told());
   }
 
-  /** Downloads what is missing of the newest version, or waits for the download that is under way. */
-  async fetched(id: string): Promise<void> {
+  /** Downloads what is missing of a model, or of its newest version, or waits for the download that is under way. */
+  async fetched(id: string, newest: boolean): Promise<void> {
+    if (!newest) return this.#fetch(this.#model(id));
     try {
       await this.#fetchNewest(id);
     } catch (error) {
