@@ -40,8 +40,8 @@ $(WASM): $(RUST_SOURCES) scripts/wasm.sh | setup
 dist: dist/index.html ## Build the static site into dist/
 
 dist/index.html: $(WASM) $(PAGE_SOURCES) $(DOCS)
+	node docs/site/build.mjs
 	$(BIN)/vite build
-	node docs/site/build.mjs dist/docs
 	@$(MAKE) --no-print-directory sizes
 
 npm: $(WASM) ## Build and pack the npm packages into out/npm

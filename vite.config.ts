@@ -19,19 +19,19 @@ function builtInModel(): object | null {
   return { name, version, license, examples, bytes: files.reduce((bytes, { size }) => bytes + size, 0) };
 }
 
-/** The default model travels with the page: it is served from the page's own origin. */
-function copyModel(): Plugin {
+/** A folder that travels with the page: it is served from the page's own origin. */
+function copy(from: string, to: string, otherwise: string): Plugin {
   let out = "";
   return {
-    name: "copy-model",
+    name: `copy-${to}`,
     apply: "build",
     configResolved(config) {
-      out = resolve(config.root, config.build.outDir, MODEL);
+      out = resolve(config.root, config.build.outDir, to);
     },
     closeBundle() {
-      const model = resolve(import.meta.dirname, MODEL);
-      if (existsSync(model)) cpSync(model, out, { recursive: true });
-      else this.warn(`${MODEL} is missing: the page will say that it cannot find its model`);
+      const folder = resolve(import.meta.dirname, from);
+      if (existsSync(folder)) cpSync(folder, out, { recursive: true });
+      else this.warn(`${from} is missing: ${otherwise}`);
     },
   };
 }
@@ -39,7 +39,12 @@ function copyModel(): Plugin {
 export default defineConfig({
   root: "www",
   base: "./",
-  plugins: [copyModel(), serviceWorker()],
+  plugins: [
+    copy(MODEL, MODEL, "the page will say that it cannot find its model"),
+    // Built by docs/site/build.mjs.
+    copy("out/site", "docs", "links to the documentation lead nowhere"),
+    serviceWorker(),
+  ],
   define: { BUILT_IN_MODEL: JSON.stringify(builtInModel()) },
   build: {
     outDir: "../dist",

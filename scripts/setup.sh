@@ -43,6 +43,8 @@ have pkg-config || missing+=(pkg-config)
 have brotli || missing+=(brotli)
 if [ "$(uname -s)" = Linux ]; then
   have chromium || missing+=(chromium)
+  # Glyphs for the page in Chinese, as a visitor's system has them: 2 MB.
+  [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || missing+=(fonts-wqy-microhei)
   # A Vulkan driver in software (lavapipe): the kernels' tests need no GPU.
   [ -n "$(scripts/lavapipe.sh)" ] || missing+=(mesa-vulkan-drivers)
   ldconfig -p 2>/dev/null | grep -q libvulkan.so.1 || missing+=(libvulkan1)

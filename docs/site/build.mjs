@@ -1,5 +1,5 @@
 /**
- * Builds docs/ into a site: `node docs/site/build.mjs FOLDER`. The API's reference comes from the types in www/lib (TypeDoc), all
+ * Builds docs/ into a site: `node docs/site/build.mjs [FOLDER]`; vite.config.ts takes it from out/site. The API's reference comes from the types in www/lib (TypeDoc), all
  * pages from Markdown (Eleventy).
  */
 
@@ -11,7 +11,7 @@ import { Application } from "typedoc";
 const SITE = import.meta.dirname;
 const ROOT = resolve(SITE, "../..");
 const SOURCES = join(ROOT, "out/docs");
-const target = resolve(process.argv[2] ?? join(ROOT, "dist/docs"));
+const target = resolve(process.argv[2] ?? join(ROOT, "out/site"));
 
 async function reference() {
   const lib = join(ROOT, "www/lib");

@@ -1,9 +1,10 @@
 //! The first part of a run: from the prompts to their embeddings.
 
 use super::CascadeError;
-use super::events::{Event, Observer};
+use super::events::{During, Event, Notice, Observer};
 use super::loaded::{LoadedEncoder, Part};
 use super::loading::{Loading, watch};
+use super::networks::Wanted;
 use super::pipeline::Cascade;
 use super::profile;
 use super::request::Request;
@@ -32,8 +33,26 @@ impl Cascade {
         prompts: &[String],
         observer: &mut dyn Observer,
     ) -> Result<Vec<Embedding>, CascadeError> {
-        self.settle(prompts.len(), self.manifest.tokenizer.max_length, &[], observer).await?;
+        self.settle(Wanted::of(prompts.len(), self.manifest.tokenizer.max_length, &[]), observer).await?;
         self.encode_profiled(prompts, false, observer).await
+    }
+
+    /// The prompts that a run encodes, and the positions of its text: none where its networks read none.
+    pub(super) fn prompts(&self, request: &Request, stages: &[StageSettings]) -> (Vec<String>, usize) {
+        if stages.iter().all(|stage| stage.text_channels.is_none()) {
+            return (Vec::new(), 0);
+        }
+        let guided = stages.iter().any(StageSettings::guided);
+        let learnt = stages.iter().all(|stage| stage.learnt_null_text);
+        let mut prompts = Vec::new();
+        if request.embedding.is_none() {
+            prompts.push(request.prompt.clone());
+        }
+        if guided && !learnt && request.negative_embedding.is_none() {
+            prompts.push(request.negative_prompt.clone());
+        }
+        let given = request.embedding.as_ref().or(request.negative_embedding.as_ref());
+        (prompts, given.map_or(self.manifest.tokenizer.max_length, |embedding| embedding.tokens))
     }
 
     /// The embeddings of a run: given, or encoded.
@@ -43,23 +62,14 @@ impl Cascade {
         stages: &[StageSettings],
         observer: &mut dyn Observer,
     ) -> Result<Text, CascadeError> {
+        let (prompts, tokens) = self.prompts(request, stages);
+        self.settle(Wanted::of(prompts.len(), tokens, stages), observer).await?;
         if stages.iter().all(|stage| stage.text_channels.is_none()) {
-            self.settle(0, 0, stages, observer).await?;
             return Ok(Text::none());
         }
+        let mut encoded = self.embeddings(prompts, request.profile, observer).await?.into_iter();
         let guided = stages.iter().any(StageSettings::guided);
         let learnt = stages.iter().all(|stage| stage.learnt_null_text);
-        let mut wanted = Vec::new();
-        if request.embedding.is_none() {
-            wanted.push(request.prompt.clone());
-        }
-        if guided && !learnt && request.negative_embedding.is_none() {
-            wanted.push(request.negative_prompt.clone());
-        }
-        let given = request.embedding.as_ref().or(request.negative_embedding.as_ref());
-        let tokens = given.map_or(self.manifest.tokenizer.max_length, |embedding| embedding.tokens);
-        self.settle(wanted.len(), tokens, stages, observer).await?;
-        let mut encoded = self.embeddings(wanted, request.profile, observer).await?.into_iter();
         let missing = || CascadeError::request("prompt", "the text encoder gave no embedding");
         let positive = request.embedding.clone().or_else(|| encoded.next()).ok_or_else(missing)?;
         let negative = match guided {
@@ -101,7 +111,7 @@ impl Cascade {
         let mut rebuilt = false;
         loop {
             match self.encode_once(prompts, profile, observer).await {
-                Err(error) => self.recover(error, &mut rebuilt, Part::Text, "encoding the prompt", observer).await?,
+                Err(error) => self.recover(error, &mut rebuilt, Part::Text, During::Prompt, observer).await?,
                 embeddings => return embeddings,
             }
         }
@@ -118,9 +128,7 @@ impl Cascade {
         let tokens: Vec<Tokenized> = tokens.collect::<Result<_, _>>()?;
         for (prompt, _) in prompts.iter().zip(&tokens).filter(|(_, tokens)| tokens.truncated) {
             let start: String = prompt.chars().take(40).collect();
-            let length = tokenizer.max_length();
-            let message = format!("the prompt \"{start}…\" is longer than {length} tokens; its end is ignored");
-            observer.event(Event::Notice { message });
+            observer.event(Event::Notice(Notice::PromptCut { start, tokens: tokenizer.max_length() }));
         }
         let streamed = self.loaded.streams_text();
         if self.loaded.encoder.is_none() {

@@ -1,5 +1,7 @@
 //! What can go wrong in a cascade. Every message says what happened and what to do about it.
 
+use super::events::During;
+use super::residency::in_words;
 use crate::diffusion::DiffusionError;
 use crate::gpu::GpuError;
 use crate::image::ImageError;
@@ -22,6 +24,12 @@ pub enum CascadeError {
     /// A setting of the request: the message gives the allowed range.
     #[error("{setting}: {reason}")]
     Request { setting: String, reason: String },
+    /// Characters of a prompt, and how many are taken at most.
+    #[error("{setting}: it has {length} characters, at most {max} are taken; shorten it")]
+    PromptTooLong { setting: &'static str, length: usize, max: usize },
+    /// A prompt for a model that steers away from something else.
+    #[error("negative prompt: this model's guidance steers away from what it learnt in place of a text; leave it out")]
+    NegativePrompt,
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
@@ -42,16 +50,17 @@ pub enum CascadeError {
     #[error(
         "the GPU was lost during {during}, again after it was rebuilt; close other programs that use it, or use the CPU"
     )]
-    DeviceLost { during: String },
+    DeviceLost { during: During },
     #[error(
-        "not enough GPU memory for {part}: {reason}; close other tabs and programs, stop at an earlier stage, or use the CPU"
+        "not enough GPU memory for {during}: {reason}; close other tabs and programs, stop at an earlier stage, or use the CPU"
     )]
-    OutOfMemory { part: String, reason: String },
+    OutOfMemory { during: During, reason: String },
     /// The budget is too small for the model, however little of it stays loaded.
     #[error(
-        "a GPU memory budget of {budget} is too small: {needed} are needed at the least; raise it, stop at an earlier stage, or use the CPU"
+        "a GPU memory budget of {} is too small: {} are needed at the least; raise it, stop at an earlier stage, or use the CPU",
+        in_words(*.budget), in_words(*.needed)
     )]
-    GpuMemory { budget: String, needed: String },
+    GpuMemory { budget: u64, needed: u64 },
     #[error("cancelled")]
     Cancelled,
 }
@@ -62,8 +71,17 @@ impl CascadeError {
         Self::Request { setting: setting.to_owned(), reason: reason.into() }
     }
 
+    /// The fault of a weights file, whichever module met it.
+    pub(crate) fn weights(&self) -> Option<&WeightsError> {
+        match (self, self.gpu()) {
+            (Self::Weights(error) | Self::Text(TextError::Weights(error)), _) => Some(error),
+            (_, Some(GpuError::Weights(error))) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The GPU's part of this error, whichever module it came through.
-    fn gpu(&self) -> Option<&GpuError> {
+    pub(crate) fn gpu(&self) -> Option<&GpuError> {
         match self {
             Self::Gpu(error) | Self::Text(TextError::Gpu(error)) => Some(error),
             _ => None,

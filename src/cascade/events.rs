@@ -5,6 +5,7 @@ use super::residency::Decision;
 use crate::image::Picture;
 use async_trait::async_trait;
 use serde::Serialize;
+use std::fmt::{Display, Formatter};
 
 /// Something that happened. Serialised as `{"event":"step",…}`; pictures are left out of that.
 #[derive(Clone, Debug, Serialize)]
@@ -21,7 +22,7 @@ pub enum Event {
     /// The prompt is being encoded.
     Encoding,
     /// Something that the user should know and that stops nothing, such as a prompt that was cut.
-    Notice { message: String },
+    Notice(Notice),
     /// A stage starts: `images` pictures, `steps` steps each.
     StageStarted { stage: usize, image_size: u32, steps: usize, images: u32 },
     /// Step `step` (counted from 1) of `steps` of picture `image` (counted from 0) is done.
@@ -48,6 +49,49 @@ pub enum Event {
     Profile(Profile),
     /// The GPU was lost and rebuilt; the run goes on with this stage.
     Resumed { stage: usize, image_size: u32 },
+}
+
+/// Something that the user should know and that stops nothing. Shown in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[serde(tag = "code", rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Notice {
+    /// A prompt that begins with `start` is longer than the model's tokens.
+    PromptCut { start: String, tokens: usize },
+    /// Kernels were to be timed where there are none.
+    NoProfile,
+}
+
+impl Display for Notice {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PromptCut { start, tokens } => {
+                write!(f, "the prompt \"{start}…\" is longer than {tokens} tokens; its end is ignored")
+            }
+            Self::NoProfile => f.write_str("a profile tells what GPU kernels take; on the CPU there are none to time"),
+        }
+    }
+}
+
+/// What a run was doing when something went wrong. Shown in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[serde(rename_all = "snake_case")]
+pub enum During {
+    /// The text encoder's part.
+    Prompt,
+    /// The stage of this image size.
+    Stage(u32),
+}
+
+impl Display for During {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Prompt => f.write_str("encoding the prompt"),
+            Self::Stage(size) => write!(f, "the {size}×{size} stage"),
+        }
+    }
 }
 
 /// Receives events and steers a generation.

@@ -40,10 +40,11 @@ mod settings;
 mod stage;
 mod text;
 mod unet;
+mod why;
 
 pub use dry::{plan_stage, plan_text};
 pub use error::CascadeError;
-pub use events::{Event, Observer, Silent};
+pub use events::{During, Event, Notice, Observer, Silent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::Directory;
 pub use files::{ModelFiles, check_pieces, check_tokenizer};
@@ -54,3 +55,4 @@ pub use pipeline::Cascade;
 pub use profile::Profile;
 pub use request::{MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, Request};
 pub use residency::{Decision, Needs, Residency};
+pub use why::Why;

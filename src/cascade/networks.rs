@@ -5,6 +5,7 @@ use super::files::ModelFiles;
 use super::loading::Loading;
 use super::manifest::{FileEntry, Manifest, StageManifest};
 use super::residency::Needs;
+use super::settings::StageSettings;
 use super::stage::StageRunner;
 use crate::gpu::plan::Profiler;
 use crate::text::{Embedding, Tokenized};
@@ -72,6 +73,14 @@ pub(super) struct Wanted {
     pub tokens: usize,
     /// Indices of the stages in the manifest.
     pub stages: Vec<(usize, StageShape)>,
+}
+
+impl Wanted {
+    /// For `prompts` prompts of `tokens` positions.
+    pub fn of(prompts: usize, tokens: usize, stages: &[StageSettings]) -> Self {
+        let shape = |stage: &StageSettings| StageShape { rows: 1 + usize::from(stage.guided()), tokens };
+        Self { prompts, tokens, stages: stages.iter().map(|stage| (stage.index, shape(stage))).collect() }
+    }
 }
 
 /// What a stage's network has to be built for.

@@ -4,7 +4,7 @@
 //! models with noise-conditioning augmentation, every stage with classifier-free guidance and thresholding.
 
 use super::encoding::Encoded;
-use super::events::{Event, Observer};
+use super::events::{During, Event, Notice, Observer};
 use super::files::{self, ModelFiles};
 use super::loaded::{Loaded, Part};
 use super::loading::{Loading, watch};
@@ -14,6 +14,7 @@ use super::networks::{Networks, StageShape, Wanted};
 use super::output::{Output, StageOutput};
 use super::pictures::{LowPicture, to_picture};
 use super::request::Request;
+use super::residency::Decision;
 use super::sampling::{self, Job};
 use super::settings::{self, StageSettings};
 use super::stage::Prompt;
@@ -109,8 +110,7 @@ impl Cascade {
     pub async fn generate(&mut self, request: &Request, observer: &mut dyn Observer) -> Result<Output, CascadeError> {
         let stages = settings::resolve(request, &self.manifest)?;
         if request.profile && !self.networks.on_gpu() {
-            let message = "a profile tells what GPU kernels take; on the CPU there are none to time".to_owned();
-            observer.event(Event::Notice { message });
+            observer.event(Event::Notice(Notice::NoProfile));
         }
         let text = self.text(request, &stages, observer).await?;
         let mut low = start_pictures(request);
@@ -128,17 +128,20 @@ impl Cascade {
         Ok(output)
     }
 
+    /// What a run of this request will keep loaded, and the bytes that will take: from the plans of its networks, for which the
+    /// headers of their files are read. Nothing is loaded, and no prompt is looked at.
+    ///
+    /// # Errors
+    /// As [`Cascade::generate`] before anything is loaded.
+    pub async fn memory_plan(&self, request: &Request) -> Result<Decision, CascadeError> {
+        let stages = settings::resolve(request, &self.manifest)?;
+        let (prompts, tokens) = self.prompts(request, &stages);
+        let wanted = Wanted::of(prompts.len(), tokens, &stages);
+        self.memory.plan(&wanted, self.networks.as_ref(), self.files.as_ref(), &self.manifest).await
+    }
+
     /// Decides what stays loaded during a run.
-    pub(super) async fn settle(
-        &mut self,
-        prompts: usize,
-        tokens: usize,
-        stages: &[StageSettings],
-        observer: &mut dyn Observer,
-    ) -> Result<(), CascadeError> {
-        let shape = |stage: &StageSettings| StageShape { rows: 1 + usize::from(stage.guided()), tokens };
-        let stages = stages.iter().map(|stage| (stage.index, shape(stage))).collect();
-        let wanted = Wanted { prompts, tokens, stages };
+    pub(super) async fn settle(&mut self, wanted: Wanted, observer: &mut dyn Observer) -> Result<(), CascadeError> {
         let (networks, files) = (self.networks.as_ref(), self.files.as_ref());
         let residency = self.memory.decide(wanted, networks, files, &self.manifest, observer).await?;
         self.loaded.settle(residency);
@@ -160,9 +163,9 @@ impl Cascade {
         loop {
             match self.run_stage_once(&job, observer).await {
                 Err(error) => {
-                    let during = format!("the {0}×{0} stage", stage.size);
+                    let (part, during) = (Part::Stage(stage.index), During::Stage(stage.size));
                     let lost = error.is_device_lost();
-                    self.recover(error, &mut rebuilt, Part::Stage(stage.index), &during, observer).await?;
+                    self.recover(error, &mut rebuilt, part, during, observer).await?;
                     if lost {
                         observer.event(Event::Resumed { stage: stage.index, image_size: stage.size });
                     }
@@ -203,13 +206,13 @@ impl Cascade {
         error: CascadeError,
         rebuilt: &mut bool,
         part: Part,
-        during: &str,
+        during: During,
         observer: &mut dyn Observer,
     ) -> Result<(), CascadeError> {
         if error.is_device_lost() {
             self.unload();
             if std::mem::replace(rebuilt, true) {
-                return Err(CascadeError::DeviceLost { during: during.to_owned() });
+                return Err(CascadeError::DeviceLost { during });
             }
             return self.networks.rebuild().await;
         }
@@ -219,7 +222,7 @@ impl Cascade {
                 return Ok(());
             }
             self.unload();
-            return Err(CascadeError::OutOfMemory { part: during.to_owned(), reason: error.to_string() });
+            return Err(CascadeError::OutOfMemory { during, reason: error.to_string() });
         }
         Err(error)
     }

@@ -301,7 +301,8 @@ fn a_long_prompt_is_cut_with_a_notice() {
     let (mut cascade, _) = tiny_cascade();
     let mut recorder = Recorder::default();
     block_on(cascade.generate(&Request::new("a house ".repeat(100)), &mut recorder)).unwrap();
-    let cut = |event: &Event| matches!(event, Event::Notice { message } if message.contains("longer than 6 tokens"));
+    let cut =
+        |event: &Event| matches!(event, Event::Notice(notice) if notice.to_string().contains("longer than 6 tokens"));
     assert!(recorder.events.iter().any(cut));
     block_on(cascade.generate(&Request::new("ein rotes Häuschen 🏠 在山上"), &mut Silent)).unwrap();
 }

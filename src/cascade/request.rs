@@ -146,8 +146,7 @@ impl Request {
         }
         let learnt = manifest.stages.iter().any(|stage| stage.unet.learnt_null_text());
         if learnt && (!self.negative_prompt.trim().is_empty() || self.negative_embedding.is_some()) {
-            let reason = "this model's guidance steers away from what it learnt in place of a text; leave it out";
-            return Err(CascadeError::request("negative prompt", reason));
+            return Err(CascadeError::NegativePrompt);
         }
         for (&size, &steps) in &self.steps {
             let train_steps = stage_of("steps", manifest, size)?.schedule.train_steps;
@@ -179,8 +178,7 @@ impl Request {
         for (setting, text) in [("prompt", &self.prompt), ("negative prompt", &self.negative_prompt)] {
             let length = text.chars().count();
             if length > MAX_PROMPT {
-                let reason = format!("it has {length} characters, at most {MAX_PROMPT} are taken; shorten it");
-                return Err(CascadeError::request(setting, reason));
+                return Err(CascadeError::PromptTooLong { setting, length, max: MAX_PROMPT });
             }
         }
         let empty = self.prompt.trim().is_empty();

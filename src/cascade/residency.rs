@@ -10,6 +10,7 @@
 //! The first that fits is taken. The bytes are those of the plans, which ask the device for exactly that; staging memory
 //! of uploads lies outside the GPU's own and comes on top.
 
+use super::events::During;
 use bytesize::ByteSize;
 use serde::Serialize;
 use std::fmt::{Display, Formatter};
@@ -98,14 +99,14 @@ pub struct Decision {
     pub bytes: Option<u64>,
     /// The budget that was named.
     pub budget: Option<u64>,
-    /// The part that memory ran out in, when more had stayed loaded.
-    pub after: Option<String>,
+    /// What memory ran out in, when more had stayed loaded.
+    pub after: Option<During>,
 }
 
 impl Display for Decision {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        if let Some(part) = &self.after {
-            write!(f, "Not enough memory for {part}; trying again, now ")?;
+        if let Some(during) = &self.after {
+            write!(f, "Not enough memory for {during}; trying again, now ")?;
         } else {
             write!(f, "Memory: ")?;
         }
@@ -171,7 +172,7 @@ mod tests {
             words.contains("layer by layer") && words.contains("1.0 GiB") && words.contains("of 6.0 GiB"),
             "{words}"
         );
-        let after = Decision { after: Some("encoding the prompt".to_owned()), bytes: None, ..decision };
+        let after = Decision { after: Some(During::Prompt), bytes: None, ..decision };
         assert!(after.to_string().contains("Not enough memory for encoding the prompt"), "{after}");
     }
 

@@ -51,7 +51,9 @@ impl From<CascadeError> for Failure {
     fn from(error: CascadeError) -> Self {
         match error {
             CascadeError::Cancelled => Self { exit: Exit::Cancelled, message: "cancelled".to_owned() },
-            CascadeError::Request { .. } => Self::usage(error),
+            CascadeError::Request { .. } | CascadeError::PromptTooLong { .. } | CascadeError::NegativePrompt => {
+                Self::usage(error)
+            }
             _ => Self::new(error),
         }
     }

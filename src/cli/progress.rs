@@ -72,7 +72,7 @@ impl<'a> Progress<'a> {
             }
             Event::StageFinished { .. } => self.bar.finish(),
             Event::Memory(decision) => self.say(&decision.to_string()),
-            Event::Notice { message } => self.say(&format!("Note: {message}")),
+            Event::Notice(notice) => self.say(&format!("Note: {notice}")),
             Event::Profile(profile) => self.say(&profile.to_string()),
             Event::Resumed { image_size, .. } => {
                 self.say(&format!("The GPU was lost and rebuilt; going on with the {image_size}×{image_size} stage"));
@@ -92,6 +92,9 @@ impl Observer for Progress<'_> {
         if self.json {
             let mut line = serde_json::to_value(&event).unwrap_or_else(|_| json!({}));
             line["seconds"] = json!(self.begun.elapsed().as_secs_f64());
+            if let Event::Notice(notice) = &event {
+                line["message"] = json!(notice.to_string());
+            }
             println!("{line}");
         } else {
             self.show(&event);

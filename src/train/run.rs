@@ -177,6 +177,8 @@ impl<'a> Run<'a> {
         let ended = self.updates(watcher);
         match &ended {
             Ok(_) | Err(TrainError::Diverged { .. }) => {}
+            // It would fail again.
+            Err(TrainError::Write { path, .. }) if *path == self.path.display().to_string() => {}
             // What was trained until then is kept, if it can be; the error that matters is the first one.
             Err(_) => drop(self.keep(watcher)),
         }

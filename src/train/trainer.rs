@@ -141,7 +141,7 @@ impl Trainer {
         let (mut loss, mut values) = (0.0, Values::new());
         for part in examples.chunks(at_once.max(1)) {
             let share = part.len() as f64 / examples.len() as f64;
-            let of_part = self.loss(part)?.mul_scalar(share * scale);
+            let of_part = self.loss(&self.networks, &self.device, part)?.mul_scalar(share * scale);
             let gradients = GradientsParams::from_grads(of_part.backward(), &self.networks);
             loss += f64::from(of_part.into_scalar::<f32>()) / scale;
             for (name, gradient) in parameters::gradients(&self.networks, gradients) {
@@ -159,36 +159,38 @@ impl Trainer {
         Ok(Gradients { loss, values, norm })
     }
 
-    /// The mean loss of a batch, as in [`gradients`](Self::gradients).
+    /// The mean loss of a batch, as in [`gradients`](Self::gradients), outside of automatic differentiation: what that keeps for a way
+    /// back would stay until the next one.
     ///
     /// # Errors
     /// As there.
     pub fn mean_loss(&self, examples: &[Example], at_once: usize) -> Result<f64, TrainError> {
+        let (networks, device) = (self.networks.valid(), self.device.clone().without_autodiff());
         let parts = examples.chunks(at_once.max(1)).map(|part| {
             let share = part.len() as f64 / examples.len() as f64;
-            Ok(share * f64::from(self.loss(part)?.into_scalar::<f32>()))
+            Ok(share * f64::from(self.loss(&networks, &device, part)?.into_scalar::<f32>()))
         });
         parts.sum()
     }
 
-    fn loss(&self, examples: &[Example]) -> Result<Tensor<1>, TrainError> {
-        let noised = self.objective.noise(examples, &self.device);
+    fn loss(&self, networks: &Networks, device: &Device, examples: &[Example]) -> Result<Tensor<1>, TrainError> {
+        let noised = self.objective.noise(examples, device);
         let captions: Vec<_> = examples.iter().map(|example| &example.caption).collect();
-        let text = match (&self.networks.text_encoder, &self.frozen) {
-            (Some(encoder), _) => embed(encoder, &captions, &self.device)?,
+        let text = match (&networks.text_encoder, &self.frozen) {
+            (Some(encoder), _) => embed(encoder, &captions, device)?,
             // Its embeddings are constants of the differentiation.
-            (None, Some(encoder)) => Tensor::from_data(encoder.embed(&captions)?, &self.device),
+            (None, Some(encoder)) => Tensor::from_data(encoder.embed(&captions)?, device),
             (None, None) => return Err(TrainError::setting("text", "there is no text encoder to embed captions with")),
         };
         let vector = |value: &dyn Fn(&Example) -> f32| {
             let values: Vec<f32> = examples.iter().map(value).collect();
-            Tensor::<1>::from_data(TensorData::new(values, [examples.len()]), &self.device)
+            Tensor::<1>::from_data(TensorData::new(values, [examples.len()]), device)
         };
         let timestep = vector(&|example| example.timestep as f32);
         let labels = vector(&|example| example.low.as_ref().map_or(0.0, |low| low.level as f32));
         let dtype = self.precision.dtype();
         let input = noised.input.clone().cast(dtype);
-        let out = self.networks.unet.forward(input, timestep, text.cast(dtype), Some(labels));
+        let out = networks.unet.forward(input, timestep, text.cast(dtype), Some(labels));
         Ok(self.objective.loss(out.cast(DType::F32), &noised))
     }
 }

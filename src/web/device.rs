@@ -4,6 +4,7 @@
 //! on SwiftShader and 0.64 s on the CPU path in WASM, so `auto` takes the CPU then, and says so.
 
 use super::error;
+use crate::cascade::Why;
 use crate::gpu::{Backend, Device, DeviceOptions};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -17,6 +18,9 @@ pub(super) struct DeviceInfo {
     software: bool,
     /// Why, where it is not what a user would hope for; else empty.
     reason: String,
+    /// The same as a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Why>,
 }
 
 /// The device for `auto`, `gpu`, `gpu-half` (see [`DeviceOptions::half`]) or `cpu`.
@@ -26,26 +30,31 @@ pub(super) struct DeviceInfo {
 pub(super) async fn choose(wanted: &str) -> Result<(Backend, DeviceInfo), JsValue> {
     let options = DeviceOptions { half: wanted == "gpu-half", ..DeviceOptions::default() };
     match wanted {
-        "cpu" => Ok(cpu("The CPU was asked for.")),
+        "cpu" => Ok(cpu("The CPU was asked for.".to_owned(), Why::CpuAskedFor)),
         "gpu" | "gpu-half" | "auto" => match (Device::request(options).await, wanted) {
             (Ok(device), "auto") if device.info().software => {
                 let name = device.info().name.clone();
                 device.destroy();
-                Ok(cpu(&format!("The only GPU here is one in software ({name}), which is slower.")))
+                let reason = format!("The only GPU here is one in software ({name}), which is slower.");
+                Ok(cpu(reason, Why::SoftwareGpu { name }))
             }
             (Ok(device), _) => {
                 let software = device.info().software;
                 let name = format!("{}{}", device.info().name, device.hardware().precision());
-                Ok((Backend::Gpu(device), DeviceInfo { kind: "gpu", name, software, reason: String::new() }))
+                let info = DeviceInfo { kind: "gpu", name, software, reason: String::new(), why: None };
+                Ok((Backend::Gpu(device), info))
             }
-            (Err(error), "auto") => Ok(cpu(&format!("There is no GPU for this page: {error}."))),
-            (Err(error), _) => Err(error::device(error.to_string())),
+            (Err(error), "auto") => {
+                let reason = error.to_string();
+                Ok(cpu(format!("There is no GPU for this page: {reason}."), Why::NoGpu { reason }))
+            }
+            (Err(error), _) => Err(error::device(&error)),
         },
         _ => Err(error::request(format!("device: must be auto, gpu, gpu-half or cpu, got {wanted}"))),
     }
 }
 
-fn cpu(reason: &str) -> (Backend, DeviceInfo) {
-    let info = DeviceInfo { kind: "cpu", name: "CPU".to_owned(), software: false, reason: reason.to_owned() };
+fn cpu(reason: String, why: Why) -> (Backend, DeviceInfo) {
+    let info = DeviceInfo { kind: "cpu", name: "CPU".to_owned(), software: false, reason, why: Some(why) };
     (Backend::Cpu, info)
 }

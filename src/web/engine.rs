@@ -6,10 +6,11 @@ use super::files::JsFiles;
 use super::json;
 use super::model_card::ModelCard;
 use super::observer::JsObserver;
-use crate::cascade::{Cascade, Manifest, Request};
+use crate::cascade::{Cascade, Decision, Manifest, Request};
 use crate::image::png;
 use crate::weights::Adapter;
 use js_sys::Function;
+use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -40,7 +41,7 @@ impl Engine {
     /// memory may be used; see [`Cascade::set_gpu_memory`] for what happens where it is left out.
     ///
     /// # Errors
-    /// `{ kind: "cancelled" | "request" | "files" | "device" | "other", message }`, as all methods throw.
+    /// `{ kind: "cancelled" | "request" | "files" | "device" | "other", message, why? }`, as all methods throw.
     pub async fn open(files: JsFiles, device: String, gpu_memory: Option<f64>) -> Result<Engine, JsValue> {
         if let Some(bytes) = gpu_memory.filter(|bytes| !(bytes.is_finite() && *bytes >= 0.0)) {
             return Err(error::request(format!("gpu_memory: must be a number of bytes, got {bytes}")));
@@ -62,6 +63,22 @@ impl Engine {
         json::to_js(&ModelCard::from(&self.manifest))
     }
 
+    /// What a run will keep loaded and take, as far as that is known before it: a [`Decision`], with its `text`. `request` is the
+    /// JSON of a request that starts with noise; what its prompt says makes no difference. Headers of the model's files are
+    /// read for it.
+    ///
+    /// # Errors
+    /// As [`Engine::generate`].
+    pub async fn memory(&self, request: String) -> Result<JsValue, JsValue> {
+        let request = parse(&request)?;
+        let cascade = self.take()?;
+        let plan = cascade.memory_plan(&request).await;
+        self.cascade.replace(Some(cascade));
+        let decision = plan.map_err(|error| error::to_js(&error, false))?;
+        let text = decision.to_string();
+        json::to_js(&MemoryPlan { decision, text })
+    }
+
     /// Generates one picture. `request` is the JSON of a request; `start_picture` is a PNG for one that starts at a later
     /// stage; `on_event` is called with every event, pictures included; `pause` returns a promise and is awaited between
     /// steps.
@@ -75,15 +92,12 @@ impl Engine {
         on_event: Function,
         pause: Function,
     ) -> Result<(), JsValue> {
-        let mut request: Request =
-            serde_json::from_str(&request).map_err(|error| error::request(format!("not a request: {error}")))?;
+        let mut request = parse(&request)?;
         if let Some(bytes) = start_picture {
             let (picture, _) = png::read(&bytes).map_err(|error| error::request(format!("start picture: {error}")))?;
             request.start_pictures = vec![picture];
         }
-        let Some(mut cascade) = self.cascade.take() else {
-            return Err(error::other("a picture is being made; cancel it first"));
-        };
+        let mut cascade = self.take()?;
         let mut observer = JsObserver {
             manifest: &self.manifest,
             request: &request,
@@ -105,9 +119,7 @@ impl Engine {
     pub async fn adapt(&self, name: String, bytes: Vec<u8>, scale: f32) -> Result<(), JsValue> {
         let adapter =
             Adapter::from_safetensors(&name, &bytes, scale).map_err(|error| error::request(error.to_string()))?;
-        let Some(mut cascade) = self.cascade.take() else {
-            return Err(error::other("a picture is being made; cancel it first"));
-        };
+        let mut cascade = self.take()?;
         let result = cascade.adapt(adapter).await;
         self.cascade.replace(Some(cascade));
         result.map_err(|error| error::to_js(&error, false))
@@ -117,4 +129,22 @@ impl Engine {
     pub fn cancel(&self) {
         self.cancelled.set(true);
     }
+}
+
+impl Engine {
+    /// The cascade, to be put back.
+    fn take(&self) -> Result<Cascade, JsValue> {
+        self.cascade.take().ok_or_else(|| error::other("a picture is being made; cancel it first"))
+    }
+}
+
+#[derive(Serialize)]
+struct MemoryPlan {
+    #[serde(flatten)]
+    decision: Decision,
+    text: String,
+}
+
+fn parse(request: &str) -> Result<Request, JsValue> {
+    serde_json::from_str(request).map_err(|error| error::request(format!("not a request: {error}")))
 }

@@ -1,8 +1,7 @@
-//! Errors as JavaScript gets them: `{ kind, message }`.
+//! Errors as JavaScript gets them: `{ kind, message, why? }`, the last being a [`Why`].
 
-use crate::cascade::CascadeError;
+use crate::cascade::{CascadeError, Why};
 use crate::gpu::GpuError;
-use crate::text::TextError;
 use crate::weights::WeightsError;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -25,50 +24,45 @@ enum Kind {
 struct WebError {
     kind: Kind,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Why>,
 }
 
 /// `cancelled`: the user asked for an end, so whatever the run stopped with (a download that was broken off, say) is
 /// that end.
 pub(super) fn to_js(error: &CascadeError, cancelled: bool) -> JsValue {
-    let kind = match (error, weights(error)) {
+    let kind = match (error, error.weights()) {
         _ if cancelled => Kind::Cancelled,
         (CascadeError::Cancelled, _) | (_, Some(WeightsError::Cancelled)) => Kind::Cancelled,
         (CascadeError::Manifest { .. } | CascadeError::File { .. }, _) | (_, Some(_)) => Kind::Files,
-        (CascadeError::Request { .. } | CascadeError::Diffusion(_) | CascadeError::Image(_), _) => Kind::Request,
+        (CascadeError::Request { .. } | CascadeError::PromptTooLong { .. } | CascadeError::NegativePrompt, _) => {
+            Kind::Request
+        }
+        (CascadeError::Diffusion(_) | CascadeError::Image(_), _) => Kind::Request,
         (CascadeError::DeviceLost { .. } | CascadeError::OutOfMemory { .. } | CascadeError::GpuMemory { .. }, _) => {
             Kind::Device
         }
         _ => Kind::Other,
     };
-    value(kind, error.to_string())
-}
-
-/// The fault of a weights file, whichever module met it.
-fn weights(error: &CascadeError) -> Option<&WeightsError> {
-    match error {
-        CascadeError::Weights(error)
-        | CascadeError::Text(TextError::Weights(error))
-        | CascadeError::Gpu(GpuError::Weights(error)) => Some(error),
-        _ => None,
-    }
+    value(kind, error.to_string(), Why::of(error))
 }
 
 /// Something is wrong with what was asked for.
 pub(super) fn request(message: impl Into<String>) -> JsValue {
-    value(Kind::Request, message.into())
+    value(Kind::Request, message.into(), None)
 }
 
 /// The device that was asked for is not to be had.
-pub(super) fn device(message: impl Into<String>) -> JsValue {
-    value(Kind::Device, message.into())
+pub(super) fn device(error: &GpuError) -> JsValue {
+    value(Kind::Device, error.to_string(), Why::of_gpu(error))
 }
 
 /// Any other error.
 pub(super) fn other(message: impl Into<String>) -> JsValue {
-    value(Kind::Other, message.into())
+    value(Kind::Other, message.into(), None)
 }
 
-fn value(kind: Kind, message: String) -> JsValue {
+fn value(kind: Kind, message: String, why: Option<Why>) -> JsValue {
     let fallback = JsValue::from_str(&message);
-    serde_wasm_bindgen::to_value(&WebError { kind, message }).unwrap_or(fallback)
+    serde_wasm_bindgen::to_value(&WebError { kind, message, why }).unwrap_or(fallback)
 }

@@ -1,6 +1,6 @@
 //! A generation's events as JavaScript objects: the event's own fields, for a preview or a finished stage a `picture` of
 //! `{ size, rgba, png? }`, for a
-//! profile its `table`, and for a decision about memory its `text`.
+//! profile its `table`, and for a decision about memory and a notice its `text`.
 
 use super::error;
 use crate::cascade::{CascadeError, Event, Manifest, Observer, Request, picture_settings};
@@ -53,8 +53,13 @@ impl JsObserver<'_> {
         if let Event::Profile(profile) = event {
             Reflect::set(&object, &"table".into(), &profile.to_string().into())?;
         }
-        if let Event::Memory(decision) = event {
-            Reflect::set(&object, &"text".into(), &decision.to_string().into())?;
+        let text = match event {
+            Event::Memory(decision) => Some(decision.to_string()),
+            Event::Notice(notice) => Some(notice.to_string()),
+            _ => None,
+        };
+        if let Some(text) = text {
+            Reflect::set(&object, &"text".into(), &text.into())?;
         }
         self.on_event.call1(&JsValue::NULL, &object).map(drop)
     }

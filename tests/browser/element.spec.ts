@@ -198,6 +198,89 @@ test("properties that were set before the element was defined count", async ({ p
   expect(text).toContain("Seed: 9, Size: 16x16");
 });
 
+test("a rule that was set before the element was defined is asked", async ({ page }) => {
+  await page.evaluate(async () => {
+    const early = document.createElement("imagen-canvas");
+    const allowPrompt = () => "not here";
+    Object.assign(early, { prompt: "a boat", model: "/model/", device: "cpu", allowPrompt, autostart: true });
+    document.querySelector("main")?.append(early);
+    const path = "/imagen-web/element.js";
+    await import(path);
+  });
+  const element = page.locator("imagen-canvas");
+  await expectState(element, "error");
+  await expect(element.getByRole("status")).toHaveText("Not here.");
+});
+
+test("the model's attribute and property are one, also where no text can say it", async ({ page }) => {
+  const element = await embed(
+    page,
+    `<imagen-canvas prompt="a boat" device="cpu" stages="16" autostart></imagen-canvas>`,
+  );
+  await expectState(element, "done");
+  const done = () => page.evaluate(() => window.told.filter((event) => event === "done 16").length);
+  await expect.poll(done).toBe(1);
+  const set = (change: (element: ImagenCanvas) => void) => element.evaluate(change);
+  await set((element) => {
+    const at = (file: string) => new URL(`/model/${file}`, location.href);
+    const names = ["tokenizer.json", "text_encoder.gguf", "unet.gguf", "super_res_1.gguf", "super_res_2.gguf"];
+    element.model = { manifest: at("imagen.json"), files: Object.fromEntries(names.map((name) => [name, at(name)])) };
+  });
+  await expect.poll(done).toBe(2);
+  await set((element) => {
+    element.model = "/model/";
+  });
+  await expect(element).toHaveAttribute("model", "/model/");
+  await expect.poll(done).toBe(3);
+  await set((element) => element.setAttribute("model", "/models/storybook/"));
+  expect(await element.evaluate((element: ImagenCanvas) => element.model)).toBe("/models/storybook/");
+  await expect.poll(done).toBe(4);
+});
+
+test("the finished picture stays what it is while the next one is drawn, and nothing of it stays behind", async ({
+  page,
+}) => {
+  const element = await embed(
+    page,
+    `<imagen-canvas model="/model/" device="cpu" stages="16" controls></imagen-canvas>`,
+  );
+  const result = await element.evaluate(async (element: ImagenCanvas) => {
+    const pixels = async () => {
+      const blob = await element.toBlob("image/webp", 1);
+      const bitmap = await createImageBitmap(blob as Blob);
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
+      context.drawImage(bitmap, 0, 0);
+      return [...context.getImageData(0, 0, bitmap.width, bitmap.height).data];
+    };
+    await element.generate({ prompt: "a boat", seed: 1 }).promise;
+    const before = await pixels();
+    const next = element.generate({ prompt: "a red house", seed: 2, stages: { 16: { steps: 1000 } } });
+    next.promise.catch(() => {});
+    await new Promise((resolve) => {
+      element.addEventListener("progress", (event) => {
+        if ((event as unknown as CustomEvent).detail.type === "preview") resolve(undefined);
+      });
+    });
+    const during = await pixels();
+    next.abort();
+    const link = () => element.shadowRoot?.querySelector("a")?.href ?? "";
+    const offered = link();
+    const parent = element.parentElement;
+    element.remove();
+    await new Promise((resolve) => setTimeout(resolve));
+    const image = new Image();
+    image.src = offered;
+    const gone = await image.decode().then(
+      () => "there",
+      () => "gone",
+    );
+    parent?.append(element);
+    return { same: JSON.stringify(before) === JSON.stringify(during), gone, again: link().slice(0, 5) };
+  });
+  expect(result).toEqual({ same: true, gone: "gone", again: "blob:" });
+});
+
 test("a model that is missing is told, and the fallback stays", async ({ page }) => {
   const element = await embed(
     page,

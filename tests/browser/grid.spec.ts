@@ -28,6 +28,10 @@ test("a grid is the first stage of several seeds; the one that is picked is enla
   await expect(studio.kept).toHaveCount(4);
   await studio.button("Back to the variations").click();
   await expect(cells).toHaveCount(4);
+  // From the first one as well.
+  await studio.button("Pick variation 1, seed 40").click();
+  await studio.button("Back to the variations").click();
+  await expect(cells).toHaveCount(4);
 
   // The same seed in one go. Between the stages of a picture that was enlarged lie the eight bits of a PNG.
   await studio.draw({ seed: 42, count: 1 });

@@ -183,13 +183,21 @@ test("break ends a run, a signal too, and the next one works", async ({ page }) 
     const aborted = await window.run(imagen, { ...endless, signal: abort.signal });
     // It ends a run also while somebody waits for its next event.
     const iterator = imagen.generate(endless);
-    await iterator.next();
-    const [next] = await Promise.all([iterator.next(), iterator.return(undefined)]);
+    const soon = (next: Promise<unknown>) =>
+      Promise.race([next.then(() => true), new Promise((resolve) => setTimeout(resolve, 0, false))]);
+    let waiting = iterator.next();
+    while (await soon(waiting)) waiting = iterator.next();
+    await iterator.return(undefined);
+    const ended = (await waiting).done;
+    // One that was never read, and one that is ended before it has begun, are over at once.
+    await imagen.generate(endless).return(undefined);
+    const early = imagen.generate(endless);
+    const [first] = await Promise.all([early.next(), early.return(undefined)]);
     const told = await window.run(imagen, { prompt: "a red house", stopAt: 16 });
     imagen.close();
-    return { steps, aborted: aborted.error?.kind, ended: next.done, last: told.events.at(-1) };
+    return { steps, aborted: aborted.error?.kind, ended, early: first.done, last: told.events.at(-1) };
   });
-  expect(result).toMatchObject({ steps: 3, aborted: "cancelled", last: "picture 16" });
+  expect(result).toEqual({ steps: 3, aborted: "cancelled", ended: true, early: true, last: "picture 16" });
 });
 
 test("users with the same model and options share a worker, and their runs take turns", async ({ page }) => {
@@ -255,6 +263,65 @@ test("a model that cannot be had says why, and the next try may succeed", async 
     aborted: "ImagenError cancelled",
     there: "loaded",
   });
+});
+
+test("a load that is given up before its manifest is there downloads nothing", async ({ page }) => {
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const asked = page.context().waitForEvent("request", (request) => request.url().endsWith("/model/imagen.json"));
+  await page.context().route("**/model/imagen.json", async (route) => {
+    await answered;
+    await route.continue();
+  });
+  const kind = page.evaluate(async () => {
+    const { Imagen } = await window.library();
+    const abort = new AbortController();
+    Object.assign(window, { giveUp: () => abort.abort() });
+    return Imagen.load({ model: "/model/", device: "cpu", signal: abort.signal }).catch((error) => error.kind);
+  });
+  await asked;
+  await page.evaluate(() => (window as unknown as { giveUp: () => void }).giveUp());
+  expect(await kind).toBe("cancelled");
+  answer();
+  // Longer than the store takes from the manifest to the first file.
+  await page.waitForTimeout(500);
+  expect(embedding.heavy.filter((path) => path.endsWith(".gguf"))).toEqual([]);
+});
+
+test("errors have a code and its values, for pages in other languages", async ({ page }) => {
+  const whys = await page.evaluate(async () => {
+    const { Imagen } = await window.library();
+    const failed = (options: LoadOptions) => Imagen.load({ device: "cpu", ...options }).catch(({ why }) => why);
+    const imagen = await Imagen.load({ model: "/model/", device: "cpu" });
+    const long = imagen.generate({ prompt: "x".repeat(10_001) });
+    return [
+      await failed({ model: "/nothing/" }),
+      await failed({ model: "ftp://host/" }),
+      await long.next().catch(({ why }) => why),
+      imagen.device.why,
+    ];
+  });
+  expect(whys).toEqual([
+    { code: "notFound", host: new URL(page.url()).host, file: "imagen.json", status: 404 },
+    { code: "addressWrong", address: "ftp://host/" },
+    { code: "promptTooLong", negative: false, length: 10_001, max: 10_000 },
+    { code: "cpuAskedFor" },
+  ]);
+});
+
+test("an Imagen that is closed while its author's rule is asked runs nothing", async ({ page }) => {
+  const kind = await page.evaluate(async () => {
+    const { Imagen } = await window.library();
+    const rule = Promise.withResolvers<boolean>();
+    const imagen = await Imagen.load({ model: "/model/", device: "cpu", allowPrompt: () => rule.promise });
+    const run = window.run(imagen, { prompt: "a red house" });
+    imagen.close();
+    rule.resolve(true);
+    return (await run).error?.kind;
+  });
+  expect(kind).toBe("cancelled");
 });
 
 test("a site's author may refuse prompts", async ({ page }) => {

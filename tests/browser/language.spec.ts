@@ -1,8 +1,11 @@
 /** The page in its languages: chosen by the browser, changed by hand, and nothing left out. */
 
 import { expect, type Page, test } from "@playwright/test";
+import { english } from "../../www/lib/why.ts";
 import { en } from "../../www/src/i18n/en.ts";
 import { zh } from "../../www/src/i18n/zh.ts";
+import { zhWhys } from "../../www/src/i18n/zh-whys.ts";
+import { Studio } from "./studio.ts";
 import { openTiny, serveTiny } from "./tiny.ts";
 
 /** What a reader sees or hears, but for what is marked as English, and names. */
@@ -50,6 +53,67 @@ test("no text of one language is that of the other", () => {
     if (typeof text === "string" && !SAME.has(text)) expect(text).toMatch(/\p{Script=Han}/u);
 });
 
+/** Something for every value that a code or a message may have. */
+const SAMPLE = {
+  ...{
+    address: "ADDRESS",
+    host: "HOST",
+    file: "FILE",
+    folder: "FOLDER",
+    manifest: "MANIFEST",
+    name: "NAME",
+    part: "PART",
+  },
+  ...{
+    reason: "REASON",
+    start: "START",
+    status: 418,
+    seconds: 21,
+    actual: 12,
+    size: 34,
+    length: 56,
+    max: 78,
+    tokens: 91,
+  },
+  ...{ width: 92, height: 93, negative: false, during: { stage: 94 } },
+  ...{ needed: 3 * 2 ** 30, free: 2e9, budget: 5 * 2 ** 30, available: 7 * 2 ** 30 },
+};
+/** As they are shown. */
+const SHOWN = Object.values(SAMPLE)
+  .filter((value) => typeof value === "string" || (typeof value === "number" && value < 1e6))
+  .map(String);
+
+test("whatever the engine and the store tell has words in every language, with the same values in them", () => {
+  const codes = Object.entries(zhWhys);
+  expect(codes.length).toBeGreaterThan(Object.keys(english).length + 15);
+  for (const [code, words] of codes) {
+    const say = words as (why: object) => string;
+    const text = say({ code, ...SAMPLE });
+    expect(text, code).toMatch(/\p{Script=Han}.*[。：]$/u);
+    expect(text, code).not.toMatch(/undefined|NaN|\[object/);
+    if (!(code in english)) continue;
+    const inEnglish = (english[code as keyof typeof english] as (why: object) => string)(SAMPLE);
+    const values = (text: string) => SHOWN.filter((value) => text.includes(value));
+    expect(values(text), code).toEqual(values(inEnglish));
+  }
+  for (const code of Object.keys(english)) expect(zhWhys).toHaveProperty(code);
+  // A file that is not there is told with the store's own words for it.
+  const why = { code: "notFound", host: "HOST", file: "FILE", status: 404 } as const;
+  expect(zhWhys.noFile({ code: "noFile", name: "NAME", reason: "REASON", why })).toBe(
+    `无法打开 NAME：${zhWhys.notFound(why)}`,
+  );
+});
+
+test("every message has words in every language", () => {
+  expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort());
+  for (const [key, words] of Object.entries(zh)) {
+    const english = en[key as keyof typeof en];
+    if (key === "whys") continue;
+    expect(typeof words, key).toBe(typeof english);
+    if (typeof words === "function") expect(words.length, key).toBeLessThanOrEqual((english as () => string).length);
+  }
+});
+
 test.describe("a browser in Chinese", () => {
   test.use({ locale: "zh-CN" });
 
@@ -85,6 +149,47 @@ test.describe("a browser in Chinese", () => {
     await expectTranslated(page);
   });
 
+  test("is told in Chinese what went wrong, and what has no words yet in English", async ({ page }) => {
+    await serveTiny(page, async (file, route) => {
+      if (file !== "unet.gguf") return false;
+      await route.fulfill({ status: 404 });
+      return true;
+    });
+    await page.goto("?device=cpu");
+    const studio = new Studio(page);
+    await studio.expectState("idle");
+    await page.locator("#prompt").fill("山".repeat(10_001));
+    await studio.generate.click();
+    await expect(studio.alert).toContainText("提示词有 10001 个字符，最多 10000 个");
+    await page.locator("#prompt").fill("a red house on a hill");
+    await studio.generate.click();
+    await expect(studio.alert).toContainText("没有 unet.gguf（404）");
+    await expectTranslated(page);
+    await expect(studio.alert.locator("[lang=en]")).toHaveCount(0);
+    await page.locator("#model-address").fill("ftp://host/");
+    await page.locator("#model-address").press("Enter");
+    await expect(page.locator("#model-trouble")).toContainText("ftp://host/ 不是模型的地址");
+  });
+
+  test("is told in English what has no words of its own", async ({ page }) => {
+    // As an engine that is newer than the page.
+    await page.route(/assets\/worker-.*\.js/, async (route) => {
+      const response = await route.fetch();
+      const newer = `
+        const { postMessage } = self;
+        self.postMessage = (message, transfer) => {
+          const known = message.progress?.event !== "encoding";
+          const failed = { kind: "failed", reason: "other", message: "the moon is full", why: { code: "fullMoon" } };
+          postMessage.call(self, known ? message : { ...failed, fatal: false }, transfer);
+        };`;
+      await route.fulfill({ response, body: `${newer}\n${await response.text()}` });
+    });
+    const studio = await openTiny(page);
+    await page.locator("#prompt").fill("a red house on a hill");
+    await studio.generate.click();
+    await expect(studio.alert.locator("[lang=en]")).toHaveText("The moon is full.");
+  });
+
   test("greets a first visitor in Chinese", async ({ page }) => {
     await serveTiny(page);
     await page.goto("?device=cpu&model=https://models.example/one");
@@ -111,6 +216,16 @@ test("the language is changed at once, also what was said, and remembered", asyn
   await expect(page.locator("html")).toHaveAttribute("lang", "zh-Hans");
   await page.getByRole("combobox", { name: "语言" }).selectOption({ label: "English" });
   await expect(studio.prompt).toBeVisible();
+});
+
+test("the language is changed while an error stands", async ({ page }) => {
+  const studio = await openTiny(page);
+  await studio.generate.click();
+  await expect(studio.alert).toHaveText(en.promptMissing);
+  await page.locator("#language").selectOption({ label: "简体中文" });
+  await expect(studio.alert).toHaveText(zh.promptMissing);
+  await page.goto("?device=cpu&model=https://");
+  await expect(studio.alert).toHaveText(zh.addressWrong("https://"));
 });
 
 test("a prompt in a script that the model's examples do not have is said to be probably unknown", async ({ page }) => {

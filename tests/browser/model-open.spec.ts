@@ -230,23 +230,70 @@ test("a tokenizer that was damaged in storage is found and fetched again", async
   expect(server.sent - before).toBe(size);
 });
 
-test("a model that is open is drawn with while a newer version of it is fetched", async ({ page }) => {
+/** From now on the host has version 2.0.0, whose last file is another one. */
+function publish(server: ModelServer): void {
+  const manifest = JSON.parse(server.files.get("imagen.json")?.toString() ?? "");
+  const { weights } = manifest.stages.at(-1);
+  // Whatever stands behind the tensors is nobody's business, but it makes another file.
+  const bytes = Buffer.concat([server.files.get(weights.file) as Buffer, Buffer.from("newer")]);
+  server.files.set(weights.file, bytes);
+  Object.assign(weights, { size: bytes.length, sha256: sha256(bytes) });
+  delete weights.pieces;
+  manifest.version = "2.0.0";
+  server.files.set("imagen.json", Buffer.from(JSON.stringify(manifest)));
+}
+
+test("a model stays open while a newer version is fetched, which is then offered", async ({ page }) => {
   server = await ModelServer.start(storybook());
   const models = new ModelsPage(page);
   await models.open(`?device=cpu&model=${encodeURIComponent(server.url)}`);
   await expect(page.getByText("Model: elsewhere 1.0.0")).toBeVisible();
-  const newer = JSON.parse(storybook().get("imagen.json")?.toString() ?? "");
-  newer.version = "2.0.0";
-  for (const { weights } of newer.stages) {
-    weights.sha256 = sha256(weights.file);
-    delete weights.pieces;
-    server.status.set(weights.file, 404);
-  }
-  server.files.set("imagen.json", Buffer.from(JSON.stringify(newer)));
+  publish(server);
+  server.status.set("super_res_2.gguf", 404);
   await models.add(server.url);
-  await models.expectState("elsewhere", "partial");
-  await expect(models.row("elsewhere")).toContainText("2.0.0");
+  const row = models.row("elsewhere");
+  await expect(row).toContainText("Version 2.0.0 is there");
+  await expect(row).toContainText("has no super_res_2.gguf");
+  await models.expectState("elsewhere", "whole");
   await draw(page);
+
+  // Half of the newer one is there: opened again, the old one is, and nothing is fetched that nobody asks for.
+  const sent = server.sent;
+  await page.reload();
+  await new Studio(page).expectState("idle");
+  await expect(page.getByText("Model: elsewhere 1.0.0")).toBeVisible();
+  await expect(row).toContainText("Version 2.0.0 is there");
+  expect(server.sent).toBe(sent);
+  await draw(page);
+
+  server.status.clear();
+  await models.click("Update", "elsewhere");
+  await expect(row).toContainText("A newer version is here");
+  await expect(row).not.toContainText("Version 2.0.0 is there");
+  await expect(page.getByText("Model: elsewhere 1.0.0")).toBeVisible();
+  await models.click("Open", "elsewhere");
+  await expect(page.getByText("Model: elsewhere 2.0.0")).toBeVisible();
+  await expect(row).not.toContainText("A newer version is here");
+  await draw(page);
+});
+
+test("a newer version of a model that a link names is offered, and the old one opened", async ({ page }) => {
+  server = await ModelServer.start(storybook());
+  const models = new ModelsPage(page);
+  const address = `?device=cpu&model=${encodeURIComponent(server.url)}`;
+  await models.open(address);
+  publish(server);
+  const sent = server.sent;
+  await page.goto(address);
+  await new Studio(page).expectState("idle");
+  await expect(page.getByText("Model: elsewhere 1.0.0")).toBeVisible();
+  await expect(models.row("elsewhere")).toContainText("Version 2.0.0 is there");
+  expect(server.sent).toBe(sent);
+  await models.click("Update", "elsewhere");
+  await expect(models.row("elsewhere")).toContainText("A newer version is here");
+  // On the next visit it is the model.
+  await page.goto(address);
+  await expect(page.getByText("Model: elsewhere 2.0.0")).toBeVisible();
 });
 
 for (const [what, body] of Object.entries({

@@ -90,6 +90,41 @@ test("deleting a model deletes its files, but for those that another one has", a
   await expect(models.section.getByRole("listitem")).toHaveCount(1);
 });
 
+test("a model with two equal files fetches them once, and waits for nobody", async ({ page }) => {
+  const model = new FakeModel("twins", [9 * MIB, MIB, MIB, MIB]);
+  const [first, second] = model.manifest.stages.map(({ weights }) => weights);
+  if (!first || !second) throw new Error("storybook has stages");
+  // As large as it takes to be seen on its way.
+  first.size = model.manifest.text_encoder.size;
+  first.sha256 = model.manifest.text_encoder.sha256;
+  second.size = first.size;
+  second.sha256 = first.sha256;
+  model.files.set("imagen.json", Buffer.from(JSON.stringify(model.manifest)));
+  const bytes = model.files.get("text_encoder.gguf") ?? Buffer.alloc(0);
+  for (const { file } of [first, second]) model.files.set(file, bytes);
+  await serve(model);
+  server.pace = 6 * MIB;
+  const models = new ModelsPage(page);
+  await models.open();
+  await models.row("storybook").waitFor();
+  await page.evaluate(() => {
+    Object.assign(window, { states: new Set<string>() });
+    new MutationObserver(() => {
+      for (const { dataset } of document.querySelectorAll<HTMLElement>("#models li")) {
+        (window as unknown as { states: Set<string | undefined> }).states.add(dataset.model);
+      }
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  await models.add(server.url);
+  await models.expectState("twins", "whole");
+  await models.expectVerified(model);
+  const states = await page.evaluate(() => [...(window as unknown as { states: Set<string> }).states]);
+  expect(states).toContain("downloading");
+  expect(states).not.toContain("waiting");
+  // One of three, and what is only there once.
+  expect(server.sent).toBe(model.bytes - 2 * bytes.length);
+});
+
 test("a model is deleted while it is downloaded; the browser was asked to keep it", async ({ page }) => {
   await serve(SMALL);
   server.pace = 5 * MIB;

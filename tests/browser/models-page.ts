@@ -40,7 +40,7 @@ export class ModelsPage {
     await expect(this.row(name)).toHaveAttribute("data-model", state, { timeout });
   }
 
-  async click(action: "Open" | "Resume" | "Pause" | "Delete", name: string): Promise<void> {
+  async click(action: "Open" | "Update" | "Resume" | "Pause" | "Delete", name: string): Promise<void> {
     await this.section.getByRole("button", { name: `${action} ${name}`, exact: true }).click();
   }
 

@@ -49,6 +49,24 @@ test("after one visit the page opens and draws with the network off", async ({ p
   await draw(studio);
 });
 
+test("the documentation opens with the network off, too", async ({ page, context }) => {
+  server = await serve(DIST);
+  const address = `${server.url}some/folder/`;
+  await page.goto(address);
+  await kept(page);
+  await context.setOffline(true);
+  await server.stop();
+  await page.goto(`${address}docs/`);
+  for (const name of ["Embedding", "API", "Questions"]) {
+    await page.getByRole("navigation").getByRole("link", { name }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    // Its style came, too.
+    expect(await page.evaluate(() => document.styleSheets.length)).toBe(1);
+  }
+  await page.getByRole("link", { name: "The page" }).click();
+  await expect(page.locator("#app")).toHaveAttribute("data-state", /idle|error/);
+});
+
 test("everything of the page is kept, and nothing of a model", async ({ page }) => {
   server = await serve(DIST);
   await page.goto(`${server.url}some/folder/`);
@@ -61,7 +79,7 @@ test("everything of the page is kept, and nothing of a model", async ({ page }) 
   const files = readdirSync(DIST, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const page_ = files
     .map(({ parentPath, name }) => join(parentPath, name).slice(DIST.length))
-    .filter((path) => !/^(models|docs)\//.test(path) && path !== "service-worker.js");
+    .filter((path) => !path.startsWith("models/") && path !== "service-worker.js");
   expect(urls.sort()).toEqual(page_.sort());
 });
 
@@ -78,7 +96,7 @@ test("a newer version waits until the page takes it", async ({ page }) => {
       writeFileSync(join(dist, name), readFileSync(join(dist, name), "utf8").replaceAll(from, to));
     change("index.html", "<title>imagen-web", "<title>newer imagen-web");
     const revision = readFileSync(join(dist, "service-worker.js"), "utf8").match(
-      /index\.html[^}]*?revision[^\w]+([0-9a-f]{16})/,
+      /[`"']index\.html[`"'][^}]*?revision[^\w]+([0-9a-f]{16})/,
     )?.[1];
     change("service-worker.js", revision ?? "no revision", "0123456789abcdef");
 
@@ -91,13 +109,11 @@ test("a newer version waits until the page takes it", async ({ page }) => {
     await expect.poll(waiting).toBe(true);
     await page.goto(address);
     expect(await page.title()).toBe("imagen-web");
-    await page.evaluate(async () => {
-      const registration = await navigator.serviceWorker.getRegistration();
-      registration?.waiting?.postMessage("take over");
-    });
-    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller?.state)).toBe("activated");
-    await page.goto(address);
-    expect(await page.title()).toBe("newer imagen-web");
+    await expect(page.locator("#update")).toContainText("There is a newer version of this page.");
+    await page.getByRole("button", { name: "Load it" }).click();
+    // It loads itself anew.
+    await expect(page).toHaveTitle("newer imagen-web");
+    await expect(page.locator("#update")).toBeEmpty();
   } finally {
     rmSync(dist, { recursive: true, force: true });
   }

@@ -1,7 +1,8 @@
 /** Taking a picture or its settings elsewhere: links, the clipboard, the whole screen. */
 
 import { expect, test } from "@playwright/test";
-import { openTiny } from "./tiny.ts";
+import { Studio } from "./studio.ts";
+import { openTiny, serveTiny } from "./tiny.ts";
 
 const PROMPT = "a red house & a “boat” #1 + 山";
 
@@ -32,6 +33,30 @@ test("a link has the settings, in the part that no server sees, and gives the sa
   await expect(page.getByRole("combobox", { name: "Sampler for 16 × 16" })).toHaveValue("ddpm");
   await studio.draw();
   expect((await studio.pixels()).rgba.equals(drawn.rgba)).toBe(true);
+});
+
+test("what is written while the model is opened stays, and a link's stages count when it is there", async ({
+  page,
+}) => {
+  let opened = () => {};
+  const opening = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  await serveTiny(page, async (file) => {
+    if (file === "imagen.json") await opening;
+  });
+  await page.goto("?device=cpu#prompt=a+cat&seed=5&stop=32&16=3");
+  const studio = new Studio(page);
+  await expect(studio.prompt).toHaveValue("a cat");
+  await studio.prompt.fill("a dog");
+  await page.locator("#seed").fill("6");
+  opened();
+  await studio.expectState("idle");
+  await expect(studio.prompt).toHaveValue("a dog");
+  await expect(page.locator("#seed")).toHaveValue("6");
+  await studio.set({});
+  await expect(page.locator("#stop")).toHaveValue("32");
+  await expect(page.getByRole("spinbutton", { name: "Steps for 16 × 16" })).toHaveValue("3");
 });
 
 test("a link that makes no sense changes nothing that it must not", async ({ page }) => {

@@ -1,8 +1,29 @@
 /** What the JavaScript API takes and tells: the types of `imagen.ts`. */
 
-import type { DeviceChoice, DeviceInfo, ModelCard, Sampler, StageCard, Thresholding } from "./protocol.ts";
+import type {
+  DeviceChoice,
+  DeviceInfo,
+  MemoryPlan,
+  MemoryRequest,
+  ModelCard,
+  Residency,
+  Sampler,
+  StageCard,
+  Thresholding,
+} from "./protocol.ts";
+import type { Why } from "./why.ts";
 
-export type { DeviceChoice, DeviceInfo, ModelCard, Sampler, StageCard, Thresholding };
+export type {
+  DeviceChoice,
+  DeviceInfo,
+  MemoryPlan,
+  MemoryRequest,
+  ModelCard,
+  Residency,
+  Sampler,
+  StageCard,
+  Thresholding,
+};
 
 /** A model whose files lie under other names than the manifest's, as a bundler gives them. */
 export interface ModelFiles {
@@ -92,9 +113,9 @@ export type GenerateEvent =
   /** The GPU's programs are made for a part. */
   | { type: "compiling"; part: string; done: number; total: number }
   /** What of the model stays in the GPU's memory. */
-  | { type: "memory"; message: string }
-  /** Something to know that stops nothing, such as a prompt that was cut. */
-  | { type: "notice"; message: string }
+  | { type: "memory"; message: string; plan: MemoryPlan }
+  /** Something to know that stops nothing, such as a prompt that was cut; `why` is the same as a code. */
+  | { type: "notice"; message: string; why?: Why | undefined }
   | { type: "encoding" }
   | { type: "stage"; size: number; steps: number }
   | { type: "step"; size: number; step: number; steps: number }

@@ -6,7 +6,17 @@
  * another worker too, so that nothing of the one before stays in memory.
  */
 
-import type { EngineOptions, FromWorker, GenerateRequest, ToWorker } from "./protocol.ts";
+import { ImagenError, type ImagenErrorKind } from "./imagen-error.ts";
+import type {
+  EngineOptions,
+  FailureReason,
+  FromWorker,
+  GenerateRequest,
+  MemoryPlan,
+  MemoryRequest,
+  ToWorker,
+} from "./protocol.ts";
+import type { Told } from "./why.ts";
 
 /** How long a cancel may take before the worker is replaced. */
 const PATIENCE_MS = 1500;
@@ -22,6 +32,9 @@ export class EngineClient {
   #opening: Promise<void> = Promise.resolve();
   #deadline = 0;
   #broken = false;
+  /** Questions that wait for an answer of this worker. */
+  readonly #asked = new Map<number, PromiseWithResolvers<MemoryPlan>>();
+  #last = 0;
 
   /** `connect` gives access to the files of a model. */
   constructor(
@@ -48,6 +61,16 @@ export class EngineClient {
     this.#post({ kind: "generate", request });
   }
 
+  /** What a run would take. Rejects with an `ImagenError`. */
+  memory(request: MemoryRequest): Promise<MemoryPlan> {
+    if (this.#broken) this.#restart();
+    const call = Promise.withResolvers<MemoryPlan>();
+    this.#last += 1;
+    this.#asked.set(this.#last, call);
+    this.#post({ kind: "memory", call: this.#last, request });
+    return call.promise;
+  }
+
   cancel(): void {
     if (this.#deadline) return;
     this.#post({ kind: "cancel" });
@@ -57,14 +80,20 @@ export class EngineClient {
   /** Ends the worker, and with it all that it holds, until a model is opened again. */
   close(): void {
     this.#settled();
-    this.#worker?.terminate();
+    this.#end();
     this.#worker = undefined;
   }
 
   #restart(): void {
-    this.#worker?.terminate();
+    this.#end();
     this.#worker = this.#start();
     this.#broken = false;
+  }
+
+  #end(): void {
+    this.#worker?.terminate();
+    for (const { reject } of this.#asked.values()) reject(ImagenError.cancelled());
+    this.#asked.clear();
   }
 
   #replace(): void {
@@ -78,18 +107,28 @@ export class EngineClient {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#handle(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#handle({ kind: "failed", reason: "other", message: workerFailure(event.message), fatal: true });
+      this.#fail(ImagenError.because("engine", { code: "engineStopped", reason: event.message ?? "" }));
     };
     const files = this.#connect(this.#model);
     this.#opening = this.#wasm.then(
       (wasm) => worker.postMessage({ kind: "open", wasm, files, options: this.#options } satisfies ToWorker, [files]),
-      (error: Error) => this.#handle({ kind: "failed", reason: "other", message: error.message, fatal: true }),
+      (error: unknown) => this.#fail(ImagenError.from(error)),
     );
     return worker;
   }
 
+  #fail({ message, why }: ImagenError): void {
+    this.#handle({ kind: "failed", reason: "other", message, why, fatal: true });
+  }
+
   #handle(message: FromWorker): void {
     switch (message.kind) {
+      case "memory":
+        this.#answered(message.call)?.resolve(message.plan);
+        return;
+      case "no-memory":
+        this.#answered(message.call)?.reject(failure(message));
+        return;
       case "failed":
         this.#broken = message.fatal;
         this.#settled();
@@ -99,6 +138,12 @@ export class EngineClient {
         this.#settled();
     }
     this.#receive(message);
+  }
+
+  #answered(call: number): PromiseWithResolvers<MemoryPlan> | undefined {
+    const asked = this.#asked.get(call);
+    this.#asked.delete(call);
+    return asked;
   }
 
   #settled(): void {
@@ -112,6 +157,14 @@ export class EngineClient {
   }
 }
 
-function workerFailure(reason: string | undefined): string {
-  return `The part of the page that computes has stopped${reason ? ` (${reason})` : ""}. Reload the page and try again.`;
+/** What the worker says went wrong. */
+export function failure({ reason, message, why }: { reason: FailureReason } & Told): ImagenError {
+  return new ImagenError(KINDS[reason], message, { why });
 }
+
+const KINDS: Record<FailureReason, ImagenErrorKind> = {
+  request: "request",
+  files: "model",
+  device: "device",
+  other: "engine",
+};

@@ -1,6 +1,7 @@
 /** Everything that the API throws. */
 
 import { StoreError, type StoreErrorKind } from "./models/store-error.ts";
+import { inEnglish, type PageWhy, type Why } from "./why.ts";
 
 /**
  * - `cancelled`: by a signal, by `break` or by `close()`;
@@ -17,17 +18,27 @@ export type ImagenErrorKind = "cancelled" | "refused" | "request" | "network" | 
 export class ImagenError extends Error {
   override readonly name = "ImagenError";
   readonly kind: ImagenErrorKind;
+  /** What went wrong as a code and its values, where it has one: for pages in other languages than English. */
+  readonly why: Why | undefined;
 
-  constructor(kind: ImagenErrorKind, message: string, options?: ErrorOptions) {
+  constructor(kind: ImagenErrorKind, message: string, options: ErrorOptions & { why?: Why | undefined } = {}) {
     super(message, options);
     this.kind = kind;
+    this.why = options.why;
+  }
+
+  /** One that has a code, in English. */
+  static because(kind: ImagenErrorKind, why: PageWhy, options?: ErrorOptions): ImagenError {
+    return new ImagenError(kind, inEnglish(why), { ...options, why });
   }
 
   /** Any error as one of these. */
   static from(error: unknown): ImagenError {
     if (error instanceof ImagenError) return error;
     const cause = { cause: error };
-    if (error instanceof StoreError) return new ImagenError(KINDS[error.kind], error.message, cause);
+    if (error instanceof StoreError) {
+      return new ImagenError(KINDS[error.kind], error.message, { ...cause, why: error.why });
+    }
     return new ImagenError("engine", error instanceof Error ? error.message : String(error), cause);
   }
 

@@ -15,7 +15,7 @@
 import type { GenerateEvent, GenerateOptions, LoadOptions, ModelFiles, PictureSettings, StoredModel } from "./api.ts";
 import { ImagenError } from "./imagen-error.ts";
 import { BUILT_IN } from "./models/store-protocol.ts";
-import type { DeviceInfo, ModelCard } from "./protocol.ts";
+import type { DeviceInfo, MemoryPlan, MemoryRequest, ModelCard } from "./protocol.ts";
 import { Run } from "./run.ts";
 import { shared } from "./shared.ts";
 import { type Opened, SharedEngine } from "./shared-engine.ts";
@@ -23,6 +23,7 @@ import { type Opened, SharedEngine } from "./shared-engine.ts";
 export type * from "./api.ts";
 export { ImagenError, type ImagenErrorKind } from "./imagen-error.ts";
 export { allowlist, blocklist } from "./prompt-rules.ts";
+export type { During, EngineWhy, PageWhy, Why } from "./why.ts";
 
 export class Imagen {
   readonly model: ModelCard;
@@ -74,6 +75,17 @@ export class Imagen {
     return run.iterator();
   }
 
+  /**
+   * What a run would take of the device's memory, counted without loading anything. Headers of the model's files are read
+   * for it, so those of the model beside the page are fetched.
+   *
+   * @throws {@link ImagenError} of kind `device` where a budget was given that is too small.
+   */
+  async memory(request: MemoryRequest = {}): Promise<MemoryPlan> {
+    if (this.#closed) throw ImagenError.because("cancelled", { code: "closed" });
+    return this.#engine.memory(request);
+  }
+
   /** Ends its runs' engine, unless others on the page use it too. */
   close(): void {
     if (this.#closed) return;
@@ -91,10 +103,15 @@ export class Imagen {
   }
 
   async #check({ prompt, negativePrompt = "" }: GenerateOptions): Promise<void> {
-    if (this.#closed) throw new ImagenError("cancelled", "this Imagen was closed; load it again");
+    const open = () => {
+      if (this.#closed) throw ImagenError.because("cancelled", { code: "closed" });
+    };
+    open();
     const allowed = (await this.#allow?.(prompt, negativePrompt)) ?? true;
+    open();
     if (allowed === true) return;
-    throw new ImagenError("refused", allowed || "this page does not draw this prompt; try another one");
+    if (allowed) throw new ImagenError("refused", allowed);
+    throw ImagenError.because("refused", { code: "notDrawn" });
   }
 }
 
@@ -103,17 +120,20 @@ async function stored({ model, signal, onProgress }: LoadOptions): Promise<strin
   if (model === undefined) return BUILT_IN;
   const page = shared();
   try {
-    const id = isStored(model) ? model.id : await until(add(model), signal);
+    // Whoever names an address wants what is there now.
+    const newest = !isStored(model);
+    const id = newest ? await until(add(model), signal) : model.id;
     if (id === BUILT_IN) return id;
     const unwatch = page.watch((models) => {
-      const view = models.find((view) => view.id === id);
+      const listed = models.find((view) => view.id === id);
+      const view = (newest && listed?.newer) || listed;
       if (view?.state === "downloading") onProgress?.({ type: "download", done: view.held, total: view.bytes });
     });
     // Others may wait for the same model: then it goes on without this one.
     const waiting = (waiters.get(id) ?? 0) + 1;
     waiters.set(id, waiting);
     try {
-      await until(page.store.whole(id), signal);
+      await until(page.store.whole(id, newest), signal);
     } finally {
       unwatch();
       waiters.set(id, (waiters.get(id) ?? 1) - 1);
@@ -131,9 +151,10 @@ const waiters = new Map<string, number>();
 function add(model: string | URL | ModelFiles): Promise<string> {
   const { store } = shared();
   const absolute = (address: string | URL) => new URL(address, document.baseURI).href;
-  if (typeof model === "string" || model instanceof URL) return store.add(absolute(model));
+  // Its download begins when somebody waits for it.
+  if (typeof model === "string" || model instanceof URL) return store.add(absolute(model), "nothing");
   const files = Object.entries(model.files).map(([name, address]) => [name, absolute(address)]);
-  return store.add(absolute(model.manifest), Object.fromEntries(files));
+  return store.add(absolute(model.manifest), "nothing", Object.fromEntries(files));
 }
 
 function isStored(model: string | URL | ModelFiles | StoredModel): model is StoredModel {

@@ -1,35 +1,4 @@
-/** How fast a stage goes and how long it will take, as a person would put it. */
-
-export class Rate {
-  #start = 0;
-  #last = 0;
-  #steps = 0;
-
-  /** Called when the stage starts and after each of its steps, with a clock in milliseconds. */
-  mark(step: number, now: number): void {
-    if (step === 0) this.#start = now;
-    this.#last = now;
-    this.#steps = step;
-  }
-
-  /** Milliseconds since the stage started. */
-  get elapsed(): number {
-    return this.#last - this.#start;
-  }
-
-  /** "3.1 steps/s" or "4.2 s/step"; empty before the first step. */
-  get text(): string {
-    if (this.#steps === 0) return "";
-    const seconds = Math.max(this.elapsed, 1) / 1000 / this.#steps;
-    return seconds < 1 ? `${(1 / seconds).toFixed(1)} steps/s` : `${seconds.toFixed(1)} s/step`;
-  }
-
-  /** "12 s left"; empty before the first step and after the last. */
-  left(steps: number): string {
-    if (this.#steps === 0 || this.#steps >= steps) return "";
-    return `${duration((this.elapsed / this.#steps) * (steps - this.#steps))} left`;
-  }
-}
+/** Times and sizes as a person would put them. */
 
 export function duration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
@@ -39,7 +8,7 @@ export function duration(milliseconds: number): string {
   return `${minutes} min`;
 }
 
-export function megabytes(bytes: number): string {
+function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
@@ -47,4 +16,10 @@ export function megabytes(bytes: number): string {
 export function bytesText(bytes: number): string {
   if (bytes < 1e6) return `${Math.ceil(bytes / 1e3)} kB`;
   return bytes < 1e9 ? megabytes(bytes) : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** Of memory, which comes in powers of two: "412 MiB", "2.1 GiB". */
+export function memoryText(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return mebibytes < 1000 ? `${Math.ceil(mebibytes)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
 }

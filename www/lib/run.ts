@@ -43,8 +43,9 @@ export class Run {
     const iterator: AsyncGenerator<GenerateEvent, undefined> = {
       next: () => this.#next(),
       return: async () => {
+        const begun = this.#state !== "new";
         this.#leave();
-        if (this.#state !== "new") await this.#settled.promise;
+        if (begun) await this.#settled.promise;
         return { done: true, value: undefined } as const;
       },
       throw: async (error: unknown) => {

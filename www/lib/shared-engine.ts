@@ -3,9 +3,17 @@
  */
 
 import type { GenerateEvent } from "./api.ts";
-import { EngineClient } from "./engine-client.ts";
-import { ImagenError, type ImagenErrorKind } from "./imagen-error.ts";
-import type { DeviceInfo, EngineOptions, FailureReason, FromWorker, ModelCard, Progress } from "./protocol.ts";
+import { EngineClient, failure } from "./engine-client.ts";
+import { ImagenError } from "./imagen-error.ts";
+import type {
+  DeviceInfo,
+  EngineOptions,
+  FromWorker,
+  MemoryPlan,
+  MemoryRequest,
+  ModelCard,
+  Progress,
+} from "./protocol.ts";
 import type { Queue, Run } from "./run.ts";
 import { shared } from "./shared.ts";
 
@@ -74,6 +82,10 @@ export class SharedEngine implements Queue {
     this.#current = undefined;
   }
 
+  memory(request: MemoryRequest): Promise<MemoryPlan> {
+    return this.#client.memory(request);
+  }
+
   add(run: Run): void {
     this.#waiting.push(run);
     this.#next();
@@ -118,7 +130,7 @@ export class SharedEngine implements Queue {
         this.#finish(ImagenError.cancelled());
         break;
       case "failed": {
-        const error = new ImagenError(KINDS[message.reason], message.message);
+        const error = failure(message);
         // A model that could not be opened may be had the next time it is asked for.
         this.#opening.reject(error);
         if (!this.#open) this.#forget();
@@ -139,13 +151,6 @@ export class SharedEngine implements Queue {
     if (engines.get(this.#key) === this) engines.delete(this.#key);
   }
 }
-
-const KINDS: Record<FailureReason, ImagenErrorKind> = {
-  request: "request",
-  files: "model",
-  device: "device",
-  other: "engine",
-};
 
 function keyOf(model: string, { device, gpuMemory, adapter }: EngineOptions): string {
   const file = adapter && fileId(adapter.file);
@@ -168,12 +173,14 @@ function eventsOf(progress: Progress): GenerateEvent[] {
       const { event: type, part, done, total } = progress;
       return [{ type, part, done, total }];
     }
-    case "memory":
-      return [{ type: "memory", message: progress.text }];
+    case "memory": {
+      const { event: type, ...plan } = progress;
+      return [{ type, message: plan.text, plan }];
+    }
     case "encoding":
       return [{ type: "encoding" }];
     case "notice":
-      return [{ type: "notice", message: progress.message }];
+      return [{ type: "notice", message: progress.text, why: progress.why }];
     case "stage_started":
       return [{ type: "stage", size: progress.image_size, steps: progress.steps }];
     case "step":

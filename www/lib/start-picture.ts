@@ -5,21 +5,24 @@
  * change it. Everything else that the browser can read is cut to its middle square and scaled.
  */
 
+import { ImagenError } from "./imagen-error.ts";
+import type { PageWhy } from "./why.ts";
+
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Bytes up to the width and height in a PNG's header, and behind them. */
 const [WIDTH, END] = [16, 24];
 
 export interface StartPicture {
   png: Uint8Array<ArrayBuffer>;
-  /** What was done to it; empty where nothing was. */
-  notice: string;
+  /** What was done to it; left out where nothing was. */
+  why?: PageWhy;
 }
 
-/** @throws Error in words for the user where the browser cannot read the picture. */
+/** @throws ImagenError where the browser cannot read the picture. */
 export async function startPicture(picture: Blob, size: number): Promise<StartPicture> {
-  if (await isPng(picture, size)) return { png: new Uint8Array(await picture.arrayBuffer()), notice: "" };
+  if (await isPng(picture, size)) return { png: new Uint8Array(await picture.arrayBuffer()) };
   const whole = await createImageBitmap(picture).catch((cause: unknown) => {
-    throw new Error("the picture to start from cannot be read; use a PNG, JPEG or WebP file", { cause });
+    throw ImagenError.because("request", { code: "startUnreadable" }, { cause });
   });
   const { width, height } = whole;
   const side = Math.min(width, height);
@@ -33,11 +36,7 @@ export async function startPicture(picture: Blob, size: number): Promise<StartPi
   context.drawImage(whole, (width - side) / 2, (height - side) / 2, side, side, 0, 0, size, size);
   whole.close();
   const png = await canvas.convertToBlob({ type: "image/png" });
-  const cut = width === height ? "" : "cut to its middle square and ";
-  return {
-    png: new Uint8Array(await png.arrayBuffer()),
-    notice: `The picture to start from was ${cut}scaled from ${width} × ${height} to ${size} × ${size} pixels.`,
-  };
+  return { png: new Uint8Array(await png.arrayBuffer()), why: { code: "startScaled", width, height, size } };
 }
 
 async function isPng(picture: Blob, size: number): Promise<boolean> {

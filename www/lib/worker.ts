@@ -7,6 +7,7 @@
 
 import init, { Engine } from "../pkg/imagen_web.js";
 import type { StageOptions } from "./api.ts";
+import { ImagenError } from "./imagen-error.ts";
 import { StoredFiles } from "./models/stored-files.ts";
 import type {
   DeviceInfo,
@@ -14,11 +15,14 @@ import type {
   FailureReason,
   FromWorker,
   GenerateRequest,
+  MemoryPlan,
+  MemoryRequest,
   ModelCard,
   Progress,
   ToWorker,
 } from "./protocol.ts";
 import { startPicture } from "./start-picture.ts";
+import { inEnglish, type Told, type Why } from "./why.ts";
 
 /** What Rust hands over with an event. */
 type RustEvent = Progress & {
@@ -26,9 +30,8 @@ type RustEvent = Progress & {
 };
 
 /** What Rust throws, and `fatal` when the module cannot go on. */
-interface RustError {
+interface RustError extends Told {
   kind: "cancelled" | FailureReason | "fatal";
-  message: string;
 }
 
 /** Previews of the longest stage: enough to watch, few enough to cost nothing. */
@@ -38,6 +41,8 @@ let files: StoredFiles;
 let engine: Promise<Engine>;
 let model: ModelCard;
 let active = false;
+/** Runs and questions about them, one after another. */
+let work: Promise<unknown> = Promise.resolve();
 /** The adapters in the model, to be told in its pictures. */
 let merged: string[] = [];
 
@@ -69,13 +74,18 @@ function pause(): Promise<void> {
   });
 }
 
-function onEvent({ picture, ...progress }: RustEvent): void {
-  send({ kind: "progress", progress });
+function onEvent({ picture, ...event }: RustEvent): void {
+  send({ kind: "progress", progress: event.event === "notice" ? noticeOf(event) : event });
   if (!picture) return;
   const { size, rgba, png } = picture;
   const file = png && { png: new Blob([png], { type: "image/png" }) };
   const bitmap = bitmapOf(new ImageData(rgba, size, size));
   send({ kind: "picture", size, bitmap, ...file }, [bitmap]);
+}
+
+/** Rust tells a notice's code and values beside its text. */
+function noticeOf({ event, text, ...why }: { event: "notice"; text: string }): Progress {
+  return { event, text, why: why as unknown as Why };
 }
 
 /** At once, unlike `createImageBitmap`: what is told of a run stays in order, and is told before the next long step. */
@@ -91,7 +101,7 @@ async function generate(running: Engine, request: GenerateRequest): Promise<void
   const first = startAt === undefined ? 1 : stageOf(startAt);
   const last = stopAt === undefined ? model.stages.length : stageOf(stopAt);
   const start = picture && (await startPicture(picture, sizeBefore(first)).catch(refuse));
-  if (start?.notice) send({ kind: "progress", progress: { event: "notice", message: start.notice } });
+  if (start?.why) send({ kind: "progress", progress: { event: "notice", text: inEnglish(start.why), why: start.why } });
   const ran = model.stages.slice(first - 1, last);
   const most = Math.max(...ran.map(({ imageSize, steps }) => countOf(stages[imageSize]?.steps) ?? steps));
   await running.generate(
@@ -113,6 +123,16 @@ async function generate(running: Engine, request: GenerateRequest): Promise<void
     onEvent,
     pause,
   );
+}
+
+/** What a run would take; its prompt makes no difference, but there has to be one. */
+async function memory(running: Engine, { stages = {}, stopAt }: MemoryRequest): Promise<MemoryPlan> {
+  const request = {
+    prompt: "any",
+    guidance: perStage(stages, (stage) => stage.guidance),
+    stop_at_stage: stopAt === undefined ? model.stages.length : stageOf(stopAt),
+  };
+  return (await running.memory(JSON.stringify(request))) as MemoryPlan;
 }
 
 /** The number of the stage with pictures of this size, counted from 1. */
@@ -142,19 +162,23 @@ function countOf(steps: number | string | undefined): number | undefined {
 
 /** A request that cannot run. */
 function refuse(reason: unknown): never {
-  const message = reason instanceof Error ? reason.message : String(reason);
-  throw { kind: "request", message } satisfies RustError;
+  const { message, why } = ImagenError.from(reason);
+  throw { kind: "request", message, why } satisfies RustError;
 }
 
 function report(error: unknown): void {
-  const { kind, message } = understood(error);
+  const { kind, ...told } = understood(error);
   if (kind === "cancelled") {
     send({ kind: "cancelled" });
     return;
   }
   if (kind === "files") files.recheck();
   const fatal = kind === "fatal";
-  send({ kind: "failed", reason: fatal ? "other" : kind, message, fatal });
+  send({ kind: "failed", reason: fatal ? "other" : kind, ...told, fatal });
+}
+
+function reasonOf(kind: RustError["kind"]): FailureReason {
+  return kind === "fatal" || kind === "cancelled" ? "other" : kind;
 }
 
 /** For what fails before there is an engine: an adapter's file says nothing of the model's, so it does not come here. */
@@ -164,8 +188,13 @@ function recheckAndThrow(error: unknown): never {
 }
 
 function understood(error: unknown): RustError {
-  if (typeof error === "object" && error !== null && "kind" in error) return error as RustError;
-  return { kind: "fatal", message: error instanceof Error ? error.message : String(error) };
+  if (typeof error === "object" && error !== null && "kind" in error) {
+    const { kind, message, why } = error as RustError;
+    return { kind, message, why: why?.code === "noFile" ? { ...why, why: files.reason(why.name) } : why };
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  const why = { code: "engineStopped", reason } as const;
+  return { kind: "fatal", message: inEnglish(why), why };
 }
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
@@ -174,18 +203,31 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       engine = open(data.wasm, data.files, data.options);
       // Without an engine this worker is of no use, whoever was at fault.
       engine.catch((error: unknown) => {
-        const { kind, message } = understood(error);
-        const reason = kind === "fatal" || kind === "cancelled" ? "other" : kind;
-        send({ kind: "failed", reason, message, fatal: true });
+        const { kind, ...told } = understood(error);
+        send({ kind: "failed", reason: reasonOf(kind), ...told, fatal: true });
       });
+      work = engine.catch(ignore);
       break;
     case "generate":
       active = true;
-      engine
+      work = work
+        .then(() => engine)
         .then((running) => generate(running, data.request).then(() => send({ kind: "done" }), report), ignore)
         .finally(() => {
           active = false;
         });
+      break;
+    case "memory":
+      work = work
+        .then(() => engine)
+        .then((running) => memory(running, data.request))
+        .then(
+          (plan) => send({ kind: "memory", call: data.call, plan }),
+          (error: unknown) => {
+            const { kind, ...told } = understood(error);
+            send({ kind: "no-memory", call: data.call, reason: reasonOf(kind), ...told });
+          },
+        );
       break;
     case "cancel":
       // One that comes too late must not end the next generation.

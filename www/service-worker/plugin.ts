@@ -5,8 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { build, type Plugin } from "vite";
 
-/** Where the models and the documentation lie: neither is part of the page. */
-const NOT_THE_PAGE = ["models", "docs"];
+/** Where the models lie, which the page keeps by itself. */
+const MODELS = "models";
 /** Files whose names have the hash of their content. */
 const HASHED = /^assets\/.*-[\w-]{8}\.\w+$/;
 
@@ -49,7 +49,7 @@ export function serviceWorker(): Plugin {
 function entries(folder: string): { url: string; revision: string | null }[] {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const urls = files.map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join("/"));
-  const kept = urls.filter((url) => url !== "service-worker.js" && !NOT_THE_PAGE.includes(url.split("/")[0] ?? ""));
+  const kept = urls.filter((url) => url !== "service-worker.js" && !url.startsWith(`${MODELS}/`));
   return kept.sort().map((url) => ({ url, revision: HASHED.test(url) ? null : hash(join(folder, url)) }));
 }
 

@@ -1,5 +1,5 @@
 /**
- * Keeps the page itself, its scripts and its WASM, so that it opens without a network. Models are none of its business: they
+ * Keeps the page itself, its scripts, its WASM and its documentation, so that they open without a network. Models are none of its business: they
  * lie in the origin-private file system.
  *
  * A new version waits until the page asks for it (`www/src/offline.ts`), because files of two versions must not mix.

@@ -10,6 +10,10 @@ import { shareLink } from "./share-link.ts";
 import type { Shot } from "./shot.ts";
 import type { Studio } from "./studio.ts";
 
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** Bytes of a PNG at most: twice what one of 4096 × 4096 pixels has that cannot be compressed. */
+const MAX_PICTURE = 100e6;
+
 export class Actions {
   readonly #studio: Studio;
   readonly #gallery: Gallery;
@@ -103,7 +107,8 @@ export class Actions {
   async takeFrom(file: File): Promise<void> {
     let settings: PartialSettings | undefined;
     try {
-      const read = await Imagen.readSettings(file);
+      // Whatever else is dropped, such as a model's file, is not read into memory.
+      const read = (await isPicture(file)) ? await Imagen.readSettings(file) : undefined;
       settings = read && fromPicture(read);
     } catch {
       // No PNG, or a damaged one: it tells nothing.
@@ -112,4 +117,11 @@ export class Actions {
     const { name } = file;
     this.say(settings ? () => html`${t.settingsFrom(name)}` : () => html`${t.noSettingsIn(name)}`);
   }
+}
+
+/** Whether it is a PNG by its first bytes, and of a size that pictures have. */
+async function isPicture(file: File): Promise<boolean> {
+  if (file.size > MAX_PICTURE) return false;
+  const head = new Uint8Array(await file.slice(0, SIGNATURE.length).arrayBuffer());
+  return SIGNATURE.every((byte, at) => head[at] === byte);
 }

@@ -4,15 +4,16 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { DeviceInfo } from "../lib/protocol.ts";
 import { t } from "./i18n/index.ts";
 import { said } from "./said.ts";
-import type { Words } from "./words.ts";
+import { told, type Words } from "./words.ts";
 
+/** `memory`: what the open model takes. */
 export function deviceView(device: DeviceInfo | undefined, memory: Words | undefined): TemplateResult {
   if (!device) return html`<p id="device">${t.lookingForGpu}</p>`;
   const { kind, name, software } = device;
   const what = kind === "cpu" ? t.theCpu : software ? t.softwareGpu(name) : t.theGpu(name);
   const webGpu = "gpu" in navigator;
   return html`
-    <p id="device" data-device=${kind}>${t.runsOn(what)} ${why(device)}</p>
+    <p id="device" data-device=${kind}>${t.runsOn(what)} ${device.reason ? said(told({ message: device.reason, why: device.why })) : nothing}</p>
     <p id="memory" class="hint">${memory ? said(memory) : nothing}</p>
     ${
       kind === "cpu"
@@ -26,17 +27,6 @@ export function deviceView(device: DeviceInfo | undefined, memory: Words | undef
         : nothing
     }
   `;
-}
-
-/** Why it is not a GPU: the engine's reasons are few, so they are put into the page's language. */
-function why({ reason }: DeviceInfo): TemplateResult | string {
-  if (reason === "") return "";
-  if (reason === "The CPU was asked for.") return t.cpuAskedFor;
-  const software = reason.match(/in software \((.*)\)/)?.[1];
-  if (software !== undefined) return t.onlySoftware(software);
-  const missing = reason.match(/^There is no GPU for this page: (.*?)\.?$/)?.[1];
-  if (missing !== undefined) return html`${t.noGpu} <span class="detail" lang="en">(${missing})</span>`;
-  return html`<span lang="en">${reason}</span>`;
 }
 
 /** Browser by browser; the visitor's own comes first. */

@@ -10,6 +10,8 @@ export class Frame {
   /** What the last job makes or made. */
   shots: readonly Shot[] = [];
   #shown: Shot | undefined;
+  /** Counts what was asked for, since a picture of the gallery has to be read first. */
+  #asked = 0;
 
   constructor(gallery: Gallery, changed: () => void) {
     this.#gallery = gallery;
@@ -23,12 +25,14 @@ export class Frame {
 
   /** The frame shows something else than what is made, or was made last. */
   get away(): boolean {
-    return this.#shown !== undefined && this.shots.length > 0 && this.shots[0] !== this.#shown;
+    const { shots } = this;
+    return this.#shown !== undefined && (shots.length > 1 || (shots.length === 1 && shots[0] !== this.#shown));
   }
 
   /** Pictures that are about to be made take the place of all that was there. */
   begin(shots: readonly Shot[]): void {
     for (const shot of [...this.shots, this.#shown]) shot?.release();
+    this.#asked += 1;
     this.#shown = undefined;
     this.shots = shots;
     this.#changed();
@@ -36,18 +40,24 @@ export class Frame {
 
   /** Shows a picture, or with nothing given what is made. */
   async view(what: Shot | Kept | undefined): Promise<void> {
-    const before = this.#shown;
+    this.#asked += 1;
+    const asked = this.#asked;
+    let shown = this.#shown;
     if (what === undefined || what instanceof Shot) {
-      this.#shown = what;
+      shown = what;
     } else {
       const known = this.shots.find(({ id }) => id === what.id);
       try {
-        this.#shown = known ?? (await Shot.from(what, await this.#gallery.files(what.id)));
+        shown = known ?? (await Shot.from(what, await this.#gallery.files(what.id)));
       } catch (error) {
         this.#gallery.failed(error);
       }
     }
-    if (before && before !== this.#shown && !this.shots.includes(before)) before.release();
+    // Something else was asked for meanwhile.
+    if (this.#asked !== asked) return;
+    const before = this.#shown;
+    this.#shown = shown;
+    if (before && before !== shown && !this.shots.includes(before)) before.release();
     this.#changed();
   }
 

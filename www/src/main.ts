@@ -7,6 +7,7 @@ import type { Composer } from "./composer-view.ts";
 import { Gallery } from "./gallery/gallery.ts";
 import { startLanguage, t } from "./i18n/index.ts";
 import { painted } from "./later.ts";
+import { MemoryNeed } from "./memory-need.ts";
 import { builtIn } from "./models/built-in.ts";
 import { Models } from "./models/models.ts";
 import { startOffline } from "./offline.ts";
@@ -28,8 +29,7 @@ startTheme();
 const redraw = new Redraw(draw);
 const changed = redraw.request;
 const form = new Form();
-/** Settings from a link, which wait for the model whose stages they are about. */
-let linked = readLink(location.hash);
+const linked = readLink(location.hash);
 if (linked) form.apply(linked);
 let exampleAt = 0;
 let drawn = false;
@@ -56,8 +56,6 @@ const model = new OpenedModel(deviceChoice(), {
       form.setModel(card);
       studio.report.track = undefined;
     }
-    if (linked) form.apply(linked);
-    linked = undefined;
     studio.timing = new Timing(`${card.name} ${card.version}`, device.name);
     if (!studio.running && studio.report.state === "loading") studio.report.set("idle", () => "");
     changed();
@@ -75,9 +73,10 @@ const models = new Models(address, {
   },
   waiting: (words) => studio.report.set("loading", words),
   asking: () => studio.report.set("idle", () => ""),
-  failed: (message) => studio.fail(new Error(message)),
+  failed: (error) => studio.fail(error),
   changed,
 });
+const memory = new MemoryNeed(changed);
 const actions = new Actions(studio, gallery, take, changed);
 
 function deviceChoice(): DeviceChoice {
@@ -112,7 +111,7 @@ function composer(): Composer {
 
 function stagesOf(): Settings["stages"] {
   const stages = form.readStages();
-  return typeof stages === "string" ? {} : stages;
+  return typeof stages === "function" ? {} : stages;
 }
 
 async function generate(): Promise<void> {
@@ -135,6 +134,7 @@ function parts(): Parts {
     studio,
     model,
     models,
+    memory,
     gallery,
     composer: composer(),
     pictureActions: actions,
@@ -172,6 +172,9 @@ function draw(): void {
   // What the file has in it until the first time.
   if (!drawn) app.replaceChildren();
   drawn = true;
+  const guidance = Object.entries(stagesOf()).map(([size, { guidance }]) => [size, { guidance }]);
+  const request = { stopAt: form.lastStage, stages: Object.fromEntries(guidance) };
+  memory.look(model.imagen, request, !models.missing && !studio.running);
   if (warming && !models.missing) {
     warming = false;
     void studio.warm();
@@ -185,6 +188,8 @@ function draw(): void {
 }
 
 document.addEventListener("keydown", (event) => {
+  // An input method's own keys are not for the page.
+  if (event.isComposing) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     void generate();
@@ -194,8 +199,13 @@ document.addEventListener("keydown", (event) => {
     void actions.step(event.key === "ArrowRight" ? 1 : -1);
   }
 });
-document.addEventListener("dragover", (event) => event.preventDefault());
+/** Text may be dragged into the prompt. */
+const holdsFiles = ({ dataTransfer }: DragEvent) => dataTransfer?.types.includes("Files") ?? false;
+document.addEventListener("dragover", (event) => {
+  if (holdsFiles(event)) event.preventDefault();
+});
 document.addEventListener("drop", (event) => {
+  if (!holdsFiles(event)) return;
   event.preventDefault();
   const file = event.dataTransfer?.files[0];
   if (file) void actions.takeFrom(file);

@@ -1,12 +1,14 @@
 /** The model that pictures are made with, as it is opened, changed and closed. */
 
 import { Imagen } from "../lib/imagen.ts";
+import { ImagenError } from "../lib/imagen-error.ts";
 import type { DeviceChoice, DeviceInfo, EngineOptions, ModelCard } from "../lib/protocol.ts";
+import type { Told } from "../lib/why.ts";
 
 export interface OpenedModelEvents {
   opening(): void;
   opened(card: ModelCard, device: DeviceInfo): void;
-  failed(error: unknown): void;
+  failed(error: Told): void;
 }
 
 export class OpenedModel {
@@ -22,6 +24,11 @@ export class OpenedModel {
   constructor(device: DeviceChoice, events: OpenedModelEvents) {
     this.#options = { device };
     this.#events = events;
+  }
+
+  /** Nothing while it is being opened. */
+  get imagen(): Imagen | undefined {
+    return this.#imagen;
   }
 
   /** Opens a model of the store, in place of the one before. */
@@ -67,7 +74,7 @@ export class OpenedModel {
       this.#events.opened(imagen.model, imagen.device);
       return imagen;
     } catch (error) {
-      if (!signal.aborted) this.#events.failed(error);
+      if (!signal.aborted) this.#events.failed(ImagenError.from(error));
       return undefined;
     }
   }

@@ -11,6 +11,7 @@ import type { Gallery } from "./gallery/gallery.ts";
 import type { GalleryActions, galleryView } from "./gallery/gallery-view.ts";
 import { type Language, language, languages, setLanguage, t } from "./i18n/index.ts";
 import { Later } from "./later.ts";
+import type { MemoryNeed } from "./memory-need.ts";
 import type { Models } from "./models/models.ts";
 import type { OpenedModel } from "./opened-model.ts";
 import { said } from "./said.ts";
@@ -24,6 +25,7 @@ export interface Parts {
   studio: Studio;
   model: OpenedModel;
   models: Models;
+  memory: MemoryNeed;
   gallery: Gallery;
   composer: Composer;
   pictureActions: PictureActions;
@@ -65,7 +67,9 @@ export function page(parts: Parts): TemplateResult {
     </main>
     ${
       // What lies below the gallery comes when it is known how long that is, and so stays where it is.
-      gallery.ready ? html`${modelsPart.draw(({ modelsView }) => modelsView(models))} ${footer(parts)}` : nothing
+      gallery.ready
+        ? html`${modelsPart.draw(({ modelsView }) => modelsView(models, parts.memory.bytes))} ${footer(parts)}`
+        : nothing
     }
   `;
 }
@@ -130,10 +134,10 @@ function header(changed: () => void): TemplateResult {
   </header>`;
 }
 
-function footer({ model, studio, offline }: Parts): TemplateResult {
+function footer({ model, memory, offline }: Parts): TemplateResult {
   const { card, device } = model;
   return html`<footer>
-    ${deviceView(device, studio.report.memory)}
+    ${deviceView(device, memory.words)}
     <p id="model">${card ? t.modelLine(card.name, card.version, bytesText(card.bytes), card.license) : nothing}</p>
     <p>${t.staysHere} ${offline ? t.worksOffline : nothing}</p>
   </footer>`;

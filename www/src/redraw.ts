@@ -7,17 +7,27 @@ export class Redraw {
 
   constructor(draw: () => void) {
     this.now = draw;
+    // The frame that was asked for may not come before the tab is seen again.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden && this.#due) this.#soon();
+    });
   }
 
   readonly request = (): void => {
     if (this.#due) return;
     this.#due = true;
-    const draw = () => {
-      this.#due = false;
-      this.now();
-    };
     // A tab in the background gets no frames, and its title still tells how far it is.
-    if (document.hidden) setTimeout(draw, 100);
-    else requestAnimationFrame(draw);
+    if (document.hidden) this.#soon();
+    else requestAnimationFrame(this.#draw);
+  };
+
+  #soon(): void {
+    setTimeout(this.#draw, 100);
+  }
+
+  readonly #draw = (): void => {
+    if (!this.#due) return;
+    this.#due = false;
+    this.now();
   };
 }

@@ -1,9 +1,10 @@
 /** What is said while pictures are made: the state, the stage track, and all that a run tells. */
 
 import type { GenerateEvent } from "../lib/api.ts";
+import type { MemoryPlan } from "../lib/protocol.ts";
 import { t } from "./i18n/index.ts";
 import type { Track } from "./track.ts";
-import { foreign, own, type Words } from "./words.ts";
+import { own, told, type Words } from "./words.ts";
 
 export type State = "loading" | "idle" | "encoding" | "sampling" | "done" | "error";
 
@@ -12,8 +13,6 @@ export class Report {
   status = own(() => t.lookingForGpu);
   error: Words | undefined;
   notices: Words[] = [];
-  /** What stays in the GPU's memory, as it was told last. */
-  memory: Words | undefined;
   /** What the GPU's kernels took, as lines of text in columns. */
   profile = "";
   /** Picture size of the stage that runs or ran last. */
@@ -66,10 +65,10 @@ export class Report {
         );
         break;
       case "memory":
-        this.memory = foreign(event.message);
+        this.#ranOut(event.plan);
         break;
       case "notice":
-        this.notices.push(foreign(event.message));
+        this.notices.push(told(event));
         break;
       case "encoding":
         this.track?.prepare(() => "");
@@ -96,5 +95,12 @@ export class Report {
         this.notices.push(own(() => t.gpuLost(event.size)));
     }
     this.#changed();
+  }
+
+  /** A plan that is followed from the beginning stands beside the device. */
+  #ranOut({ after, residency }: MemoryPlan): void {
+    if (after === null) return;
+    const size = after === "prompt" ? 0 : after.stage;
+    this.notices.push(own(() => `${t.tryingAgain(size)} ${t.residency(residency)}`));
   }
 }

@@ -36,6 +36,9 @@ export interface Settings {
 /** Settings as a link or a file tells them: anything may be missing. */
 export type PartialSettings = Partial<Omit<Settings, "stages">> & { stages?: Record<number, StageOptions> };
 
+/** What is wrong with a setting, in the language that is in use when it is asked. */
+export type Wrong = () => string;
+
 /** What is in the form. */
 export class Form {
   prompt = "";
@@ -48,12 +51,15 @@ export class Form {
   readonly stages = new Map<number, StageForm>();
   /** The seed has made a picture already. */
   #spent = false;
+  /** What was said of stages before there was a model that has them. */
+  #awaited: PartialSettings = {};
   card: ModelCard | undefined;
 
   /** The settings of another model; what was written stays. */
   setModel(card: ModelCard): void {
     this.card = card;
-    this.reset();
+    this.#applyStages(this.#awaited);
+    this.#awaited = {};
   }
 
   /** Every stage as the model has it. */
@@ -77,30 +83,35 @@ export class Form {
 
   /** Takes settings over; what they leave out becomes the model's own. */
   apply(settings: PartialSettings): void {
-    this.reset();
     this.prompt = settings.prompt ?? this.prompt;
     this.negative = settings.negativePrompt ?? "";
     if (settings.seed !== undefined) this.setSeed(String(settings.seed));
+    if (this.card) this.#applyStages(settings);
+    else this.#awaited = settings;
+  }
+
+  #applyStages({ stages, stopAt }: PartialSettings): void {
+    this.reset();
     for (const stage of this.card?.stages ?? []) {
-      this.stages.set(stage.imageSize, formOf(stage, settings.stages?.[stage.imageSize] ?? {}));
+      this.stages.set(stage.imageSize, formOf(stage, stages?.[stage.imageSize] ?? {}));
     }
-    if (settings.stopAt !== undefined && this.stages.has(settings.stopAt)) this.stopAt = settings.stopAt;
+    if (stopAt !== undefined && this.stages.has(stopAt)) this.stopAt = stopAt;
   }
 
   /** The settings, or what is wrong with them. A seed that was used makes way for another one unless it is locked. */
-  read(): Settings | string {
+  read(): Settings | Wrong {
     const prompt = this.prompt.trim();
-    if (prompt === "") return t.promptMissing;
+    if (prompt === "") return () => t.promptMissing;
     if (this.#spent && !this.locked) this.roll();
     const seed = this.seed.trim() === "" ? Number.NaN : Number(this.seed);
-    if (!Number.isSafeInteger(seed) || seed < 0) return t.seedWrong;
+    if (!Number.isSafeInteger(seed) || seed < 0) return () => t.seedWrong;
     const stages = this.readStages();
-    if (typeof stages === "string") return stages;
+    if (typeof stages === "function") return stages;
     return { prompt, negativePrompt: this.negative.trim(), seed, stopAt: this.stopAt, stages };
   }
 
   /** The settings of the stages up to the last that is to run. */
-  readStages(): Record<number, StageOptions> | string {
+  readStages(): Record<number, StageOptions> | Wrong {
     const stages: Record<number, StageOptions> = {};
     for (const { imageSize: size, maxSteps } of this.card?.stages ?? []) {
       const form = this.stages.get(size);
@@ -108,13 +119,13 @@ export class Form {
       const { sampler, thresholding: kind } = form;
       const name = `${size} × ${size}`;
       const steps = number(form.steps, 1, maxSteps, true);
-      if (steps === undefined) return t.outOfRange(t.stepsFor(name), 1, maxSteps);
+      if (steps === undefined) return () => t.outOfRange(t.stepsFor(name), 1, maxSteps);
       const guidance = number(form.guidance, 0, MAX_GUIDANCE);
-      if (guidance === undefined) return t.outOfRange(t.guidanceFor(name), 0, MAX_GUIDANCE);
+      if (guidance === undefined) return () => t.outOfRange(t.guidanceFor(name), 0, MAX_GUIDANCE);
       const max = kind === "none" ? 1 : number(form.max, 0.001, 1000);
-      if (max === undefined) return t.outOfRange(t.limitFor(name), 0.001, 1000);
+      if (max === undefined) return () => t.outOfRange(t.limitFor(name), 0.001, 1000);
       const quantile = kind === "dynamic" ? number(form.quantile, 0, 1) : 1;
-      if (quantile === undefined) return t.outOfRange(t.quantileFor(name), 0, 1);
+      if (quantile === undefined) return () => t.outOfRange(t.quantileFor(name), 0, 1);
       const thresholding: Thresholding =
         kind === "none" ? { kind } : kind === "static" ? { kind, max } : { kind, quantile, max };
       stages[size] = { steps, guidance, sampler: sampler as NonNullable<StageOptions["sampler"]>, thresholding };

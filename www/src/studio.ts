@@ -4,6 +4,7 @@ import type { GenerateEvent } from "../lib/api.ts";
 import type { Imagen } from "../lib/imagen.ts";
 import { ImagenError } from "../lib/imagen-error.ts";
 import { duration } from "../lib/rate.ts";
+import type { Told } from "../lib/why.ts";
 import { Frame } from "./frame.ts";
 import type { Gallery } from "./gallery/gallery.ts";
 import { t } from "./i18n/index.ts";
@@ -15,7 +16,7 @@ import { Shot } from "./shot.ts";
 import { plannedStages, type Timing } from "./timing.ts";
 import { Track } from "./track.ts";
 import { warmUp } from "./warm-up.ts";
-import { foreign, own } from "./words.ts";
+import { own, told } from "./words.ts";
 
 /** Pictures that are to be made: from noise, or from a picture of the stage before `startAt`. */
 interface Job {
@@ -35,7 +36,8 @@ export class Studio {
   /** The address of the model in use, unless it came with the page. */
   address: string | undefined;
   timing: Timing | undefined;
-  #running: { abort: AbortController; shot: Shot | undefined } | undefined;
+  /** Ends what runs. */
+  #running: AbortController | undefined;
   #warming: AbortController | undefined;
   /** What runs or ran last. */
   #job: Job | undefined;
@@ -57,17 +59,18 @@ export class Studio {
   }
 
   get cancelling(): boolean {
-    return this.#running?.abort.signal.aborted ?? false;
+    return this.#running?.signal.aborted ?? false;
   }
 
-  /** An end that is nobody's wish. */
-  fail(error: unknown): void {
+  /** An end that is nobody's wish; a function gives words of the page's own. */
+  fail(error: Told | (() => string)): void {
     this.#leave();
-    this.report.fail(typeof error === "string" ? own(() => error) : foreign(ImagenError.from(error).message));
+    this.report.fail(typeof error === "function" ? own(error) : told(error));
   }
 
   /** Whatever runs ends without a word: another model is opened. */
   leave(): void {
+    if (this.running) this.report.track = undefined;
     this.#leave();
     this.report.error = undefined;
     this.#paused = undefined;
@@ -77,11 +80,11 @@ export class Studio {
   async start(): Promise<void> {
     if (this.running) return;
     const problem = this.#form.read();
-    if (typeof problem === "string") return this.fail(problem);
+    if (typeof problem === "function") return this.fail(problem);
     const abort = this.#begin();
     if (!(await this.#model.ready()) || abort.signal.aborted) return this.#abandoned(abort);
     const settings = this.#form.read();
-    if (typeof settings === "string") return this.fail(settings);
+    if (typeof settings === "function") return this.fail(settings);
     const { count } = this.#form;
     const stopAt = this.#form.lastStage;
     const shots = Array.from({ length: count }, (_, i) => this.#shot({ ...settings, seed: settings.seed + i, stopAt }));
@@ -100,14 +103,15 @@ export class Studio {
     const say = (text: () => string) => {
       if (!signal.aborted) this.report.set("idle", text);
     };
-    await warmUp(imagen, signal, (done, total) => say(() => t.warming(done, total)));
-    say(() => t.warm);
+    const warm = await warmUp(imagen, signal, (done, total) => say(() => t.warming(done, total)));
+    say(() => (warm ? t.warm : ""));
     this.#warming = undefined;
   }
 
   /** More stages of a picture, up to the one of that size. */
   enlarge(shot: Shot, stopAt: number): Promise<void> {
-    return this.#continue(shot, shot.size, stopAt, false);
+    // What another model made stays what it is.
+    return this.#continue(shot, shot.size, stopAt, shot.model !== this.#modelName);
   }
 
   /** Other later stages from the same finished stage of a picture, as a picture of their own. */
@@ -118,7 +122,7 @@ export class Studio {
 
   cancel(): void {
     if (!this.#running || this.cancelling) return;
-    this.#running.abort.abort();
+    this.#running.abort();
     this.report.set(this.report.state, () => t.cancelling);
   }
 
@@ -137,6 +141,11 @@ export class Studio {
     return true;
   }
 
+  get #modelName(): string {
+    const { card } = this.#model;
+    return card ? `${card.name} ${card.version}` : "";
+  }
+
   get #sizes(): number[] {
     return this.#model.card?.stages.map(({ imageSize }) => imageSize) ?? [];
   }
@@ -146,28 +155,32 @@ export class Studio {
     const picture = shot.files.get(from);
     if (this.running || startAt === undefined || !picture) return;
     const stages = this.#form.readStages();
-    if (typeof stages === "string") return this.fail(stages);
+    if (typeof stages === "function") return this.fail(stages);
     const later = Object.entries(stages).filter(([size]) => Number(size) > from);
     const settings = { ...shot.settings, stopAt, stages: { ...shot.settings.stages, ...Object.fromEntries(later) } };
     const target = apart ? this.#shot(settings) : shot;
     target.settings = settings;
     target.files = new Map([...shot.files].filter(([size]) => size <= from));
     const abort = this.#begin();
-    await target.restore();
+    try {
+      await target.restore();
+    } catch (error) {
+      if (this.#running === abort) this.fail(ImagenError.from(error));
+      return;
+    }
     if (apart) this.frame.begin([target]);
     else await this.frame.view(target);
     await this.#run({ shots: [target], startAt, picture }, abort);
   }
 
   #shot(settings: Settings): Shot {
-    const card = this.#model.card;
-    return new Shot({ model: card ? `${card.name} ${card.version}` : "", address: this.address, settings });
+    return new Shot({ model: this.#modelName, address: this.address, settings });
   }
 
   #begin(): AbortController {
     this.#warming?.abort();
     const abort = new AbortController();
-    this.#running = { abort, shot: undefined };
+    this.#running = abort;
     this.#paused = undefined;
     this.report.begin();
     this.#redraw.now();
@@ -176,16 +189,16 @@ export class Studio {
 
   #leave(): void {
     this.#warming?.abort();
-    this.#running?.abort.abort();
+    this.#running?.abort();
     this.#running = undefined;
   }
 
   /** A run that ended before it began: cancelled, or told by whoever opens models. */
   #abandoned(abort: AbortController): void {
-    if (this.#running?.abort !== abort) return;
+    if (this.#running !== abort) return;
     this.#running = undefined;
     if (abort.signal.aborted) this.report.set("idle", () => t.cancelled);
-    else if (this.report.state !== "error") this.fail(t.noModel);
+    else if (this.report.state !== "error") this.fail(() => t.noModel);
     this.#redraw.request();
   }
 
@@ -194,24 +207,20 @@ export class Studio {
     if (!imagen || abort.signal.aborted) return this.#abandoned(abort);
     this.#job = job;
     const begun = performance.now();
+    let failure: ImagenError | undefined;
     try {
-      for (const shot of job.shots) {
-        if (this.#running?.abort !== abort) return;
-        this.#running.shot = shot;
-        await this.#draw(imagen, shot, job, abort);
-      }
-      if (this.#running?.abort !== abort) return;
-      this.#running = undefined;
-      const took = duration(performance.now() - begun);
-      this.report.set("done", () => t.doneIn(took));
+      for (const shot of job.shots) await this.#draw(imagen, shot, job, abort);
     } catch (error) {
-      if (this.#running?.abort !== abort) return;
-      const { shot } = this.#running;
-      this.#running = undefined;
-      if (shot) await stop(shot);
-      if (ImagenError.from(error).kind !== "cancelled") return this.fail(error);
-      this.report.set("idle", () => (this.#paused ? t.paused : t.cancelled));
+      failure = ImagenError.from(error);
     }
+    const took = duration(performance.now() - begun);
+    await Promise.all(job.shots.filter(({ state }) => state !== "done").map(stop));
+    // Another model may have been opened meanwhile.
+    if (this.#running !== abort) return this.#redraw.request();
+    this.#running = undefined;
+    if (!failure) this.report.set("done", () => t.doneIn(took));
+    else if (failure.kind !== "cancelled") this.fail(failure);
+    else this.report.set("idle", () => (this.#paused ? t.paused : t.cancelled));
   }
 
   async #draw(imagen: Imagen, shot: Shot, { shots, startAt, picture }: Job, abort: AbortController): Promise<void> {
@@ -234,7 +243,8 @@ export class Studio {
       signal: abort.signal,
     });
     for await (const event of events) {
-      if (this.#running?.abort !== abort) return;
+      // What was told before another model was opened is of no use any more.
+      if (this.#running !== abort) throw ImagenError.cancelled();
       this.#heard(event, shot, which);
     }
     shot.state = "done";
@@ -259,8 +269,8 @@ export class Studio {
   }
 }
 
-/** A picture whose run ended early shows its last finished stage again. */
+/** A picture whose run ended early shows its last finished stage again, as far as that can be read. */
 async function stop(shot: Shot): Promise<void> {
   shot.state = "stopped";
-  await shot.restore();
+  await shot.restore().catch(() => {});
 }

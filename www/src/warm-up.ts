@@ -5,12 +5,15 @@
 
 import type { Imagen } from "../lib/imagen.ts";
 
-/** `tell` gets how many of a part's programs are made. Whatever fails here fails again, and is told, in a run that is asked for. */
+/**
+ * `tell` gets how many of a part's programs are made. Resolves to whether all of it went well: what fails here fails again, and is
+ * told, in a run that is asked for.
+ */
 export async function warmUp(
   imagen: Imagen,
   signal: AbortSignal,
   tell: (done: number, total: number) => void,
-): Promise<void> {
+): Promise<boolean> {
   const { examples, stages } = imagen.model;
   const once = Object.fromEntries(stages.map(({ imageSize }) => [imageSize, { steps: 1 }]));
   try {
@@ -19,7 +22,8 @@ export async function warmUp(
       if ("bitmap" in event) event.bitmap.close();
       if (event.type === "compiling") tell(event.done, event.total);
     }
+    return true;
   } catch {
-    // As said above.
+    return false;
   }
 }

@@ -6,7 +6,7 @@ import { bytesText } from "../lib/rate.ts";
 import { t } from "./i18n/index.ts";
 import type { Models } from "./models/models.ts";
 import { said } from "./said.ts";
-import { asSaid } from "./words.ts";
+import { asTold } from "./words.ts";
 
 export interface DownloadActions {
   download(): void;
@@ -45,7 +45,7 @@ export function downloadView(models: Models, model: ModelView, actions: Download
             <span class="figures">${figures.filter(Boolean).join(" · ")}</span>`
         : nothing
     }
-    ${error ? html`<p class="trouble">${said(asSaid(error))}</p>` : nothing}
+    ${error ? html`<p class="trouble">${said(asTold(error))}</p>` : nothing}
     <span class="group">
       ${
         running

@@ -19,6 +19,7 @@ async function draw(prompt) {
   const { signal } = run;
   imagen ??= await Imagen.load({
     model: storybook,
+    signal,
     onProgress: (progress) => {
       if (progress.type === "download") status.textContent = `${progress.done} of ${progress.total} bytes`;
     },
@@ -33,8 +34,11 @@ async function draw(prompt) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  draw(new FormData(form).get("prompt")).catch((error) => {
-    status.textContent = error.message;
+  const drawn = draw(new FormData(form).get("prompt"));
+  const { signal } = run;
+  drawn.catch((error) => {
+    // What was given up for another picture has nothing to say any more.
+    if (signal === run.signal) status.textContent = error.message;
   });
 });
 document.querySelector("#cancel").addEventListener("click", () => run.abort());

@@ -1,6 +1,6 @@
 /** The element's attributes as properties. Attributes are the truth; only what no text can say is kept beside them. */
 
-import type { LoadOptions } from "../api.ts";
+import type { AllowPrompt, LoadOptions } from "../api.ts";
 import type { DeviceChoice } from "../protocol.ts";
 
 /** Where a page is rendered ahead on a server there are no elements; importing this does no harm there. */
@@ -9,7 +9,12 @@ const Base: typeof HTMLElement = globalThis.HTMLElement ?? class {};
 const DEVICES: readonly DeviceChoice[] = ["auto", "gpu", "gpu-half", "cpu"];
 
 export class Attributes extends Base {
-  #model: LoadOptions["model"];
+  /** One that no text can say. */
+  #model: Exclude<LoadOptions["model"], string | URL>;
+  #allowPrompt: AllowPrompt | undefined;
+
+  /** Called where an attribute may not tell that the model was changed. */
+  protected modelChanged(): void {}
 
   /** Takes over properties that were set before the element was defined, which hide its own. */
   protected adopt(...names: (keyof Attributes)[]): void {
@@ -44,12 +49,23 @@ export class Attributes extends Base {
 
   /** An address, or what else `Imagen.load` takes. */
   get model(): LoadOptions["model"] {
-    return this.#model ?? this.getAttribute("model") ?? undefined;
+    return this.getAttribute("model") ?? this.#model;
   }
   set model(model: LoadOptions["model"]) {
-    this.#model = model;
-    if (typeof model === "string" || model instanceof URL) this.setAttribute("model", String(model));
+    const before = this.#model;
+    const address = typeof model === "string" || model instanceof URL;
+    this.#model = address ? undefined : model;
+    if (address) this.setAttribute("model", String(model));
     else this.removeAttribute("model");
+    if (before !== this.#model) this.modelChanged();
+  }
+
+  /** Asked before each run, beside the lists. */
+  get allowPrompt(): AllowPrompt | undefined {
+    return this.#allowPrompt;
+  }
+  set allowPrompt(rule: AllowPrompt | undefined) {
+    this.#allowPrompt = rule;
   }
 
   /** Size of the last stage; the model's last where there is none. */

@@ -26,7 +26,7 @@ import { allowlist, blocklist } from "../prompt-rules.ts";
 import type { DeviceChoice } from "../protocol.ts";
 import { Attributes } from "./attributes.ts";
 import { Fraction } from "./fraction.ts";
-import { View } from "./view.ts";
+import { type OfferedFile, View } from "./view.ts";
 import { english, type Words } from "./words.ts";
 
 /** A finished stage's picture. */
@@ -50,13 +50,12 @@ export class ImagenCanvas extends Attributes {
   /** What all elements say. */
   static readonly words: Words = { ...english };
 
-  /** Asked before each run, beside the lists. */
-  allowPrompt: AllowPrompt | undefined;
-
   #view: View | undefined;
   #imagen: { key: unknown[]; loaded: Promise<Imagen> } | undefined;
   #abort: AbortController | undefined;
   #picture: Picture | undefined;
+  /** What can be saved. */
+  #file: OfferedFile | undefined;
   #observer: IntersectionObserver | undefined;
   #seen = false;
   #planned = false;
@@ -73,6 +72,8 @@ export class ImagenCanvas extends Attributes {
       cancel: () => this.cancel(),
     });
     this.adopt("prompt", "negativePrompt", "seed", "model", "stages", "device", "autostart", "controls", "badge");
+    this.adopt("allowPrompt");
+    if (this.#file) this.#view.offer(this.#file);
     if (!this.hasAttribute("state")) this.setAttribute("state", "idle");
     for (const name of ImagenCanvas.observedAttributes) this.#apply(name);
     this.#observer = new IntersectionObserver(
@@ -94,7 +95,12 @@ export class ImagenCanvas extends Attributes {
       if (this.isConnected) return;
       this.cancel();
       this.#unload();
+      this.#view?.withdraw();
     });
+  }
+
+  protected override modelChanged(): void {
+    if (this.autostart && this.#seen) this.#plan();
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
@@ -123,8 +129,12 @@ export class ImagenCanvas extends Attributes {
   /** The finished picture: the PNG with its settings, or in another format without them. Nothing where there is none. */
   async toBlob(type = "image/png", quality?: number): Promise<Blob | null> {
     if (!this.#picture || type === "image/png") return this.#picture?.png ?? null;
-    const canvas = this.#view?.canvas;
-    return canvas ? new Promise((resolve) => canvas.toBlob(resolve, type, quality)) : null;
+    // The canvas may show the next picture by now.
+    const bitmap = await createImageBitmap(this.#picture.png);
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    return canvas.convertToBlob({ type, ...(quality === undefined ? {} : { quality }) });
   }
 
   async #run(request: GenerateOptions, abort: AbortController): Promise<Picture> {
@@ -148,7 +158,8 @@ export class ImagenCanvas extends Attributes {
         const { size, png } = event;
         last = { size, png };
         this.#picture = last;
-        view?.offer(png, `picture-${request.seed ?? 0}-${size}.png`);
+        this.#file = { png, name: `picture-${request.seed ?? 0}-${size}.png` };
+        view?.offer(this.#file);
         this.dispatchEvent(new CustomEvent("stage", { detail: last }));
       }
       if (!last) throw new ImagenError("engine", "the run ended without a picture");
@@ -160,7 +171,7 @@ export class ImagenCanvas extends Attributes {
       const error = ImagenError.from(thrown);
       if (current()) {
         const cancelled = error.kind === "cancelled";
-        this.#tell(cancelled ? "idle" : "error", cancelled ? words.cancelled : sentence(error.message));
+        this.#tell(cancelled ? "idle" : "error", cancelled ? words.cancelled : words.error(error));
         view?.busy(false);
         if (!cancelled) this.dispatchEvent(new CustomEvent("error", { detail: error }));
       }
@@ -273,12 +284,6 @@ export class ImagenCanvas extends Attributes {
     const alt = this.getAttribute("alt");
     if (name === "alt" && alt && this.#picture) view?.canvas.setAttribute("aria-label", alt);
   }
-}
-
-/** Rust's messages begin in lower case, to be read behind a program's name. */
-function sentence(message: string): string {
-  const text = message.replace(/^[a-z](?=[a-z]*[ ,:])/, (letter) => letter.toUpperCase());
-  return /[.!?)]$/.test(text) ? text : `${text}.`;
 }
 
 export type { DeviceChoice };

@@ -8,6 +8,12 @@ export interface ViewEvents {
   cancel(): void;
 }
 
+/** A finished picture and what its file is to be called. */
+export interface OfferedFile {
+  png: Blob;
+  name: string;
+}
+
 export class View {
   readonly canvas: HTMLCanvasElement;
   readonly #words: Words;
@@ -49,6 +55,8 @@ export class View {
     this.#generate.onclick = () => events.generate(this.#prompt.value);
     this.#cancel.onclick = () => events.cancel();
     this.#controls.onkeydown = (event) => {
+      // An input method's own keys are not for the page.
+      if (event.isComposing) return;
       if (event.key === "Escape") events.cancel();
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
@@ -78,10 +86,11 @@ export class View {
     if (fraction === undefined) this.#progress.removeAttribute("value");
     else this.#progress.value = fraction;
     // A button that goes away under the keyboard would take the focus with it.
-    const focused = this.#cancel.matches(":focus");
-    this.#generate.disabled = running;
-    this.#cancel.disabled = !running;
-    if (focused && !running) this.#generate.focus();
+    const [from, to] = running ? [this.#generate, this.#cancel] : [this.#cancel, this.#generate];
+    const focused = from.matches(":focus");
+    to.disabled = false;
+    if (focused) to.focus();
+    from.disabled = true;
   }
 
   say(text: string): void {
@@ -99,8 +108,8 @@ export class View {
   }
 
   /** Offers the file. */
-  offer(png: Blob, name: string): void {
-    this.#withdraw();
+  offer({ png, name }: OfferedFile): void {
+    this.withdraw();
     this.#download.href = URL.createObjectURL(png);
     this.#download.download = name;
     this.#download.hidden = false;
@@ -108,13 +117,14 @@ export class View {
 
   /** Shows the fallback again. */
   clear(): void {
-    this.#withdraw();
+    this.withdraw();
     this.canvas.hidden = true;
     this.canvas.setAttribute("aria-label", this.#words.empty);
     this.#fallback.hidden = false;
   }
 
-  #withdraw(): void {
+  /** Nothing is offered any more, and nothing kept for it. */
+  withdraw(): void {
     if (this.#download.href) URL.revokeObjectURL(this.#download.href);
     this.#download.removeAttribute("href");
     this.#download.hidden = true;

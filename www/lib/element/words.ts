@@ -1,6 +1,8 @@
 /** What the element says. A site in another language assigns its own: `Object.assign(ImagenCanvas.words, { … })`. */
 
+import type { ImagenError } from "../imagen-error.ts";
 import { bytesText } from "../rate.ts";
+import { sentence } from "../sentence.ts";
 
 export interface Words {
   prompt: string;
@@ -20,6 +22,8 @@ export interface Words {
   drawing(size: number): string;
   done: string;
   cancelled: string;
+  /** What went wrong; `why` of the error is its code, for words of one's own. */
+  error(error: ImagenError): string;
   /** The name of a picture of a prompt: what a screen reader says. */
   picture(prompt: string, size: number, preview: boolean): string;
 }
@@ -40,6 +44,7 @@ export const english: Words = {
   drawing: (size) => `Drawing at ${size} × ${size}…`,
   done: "The picture is done.",
   cancelled: "Cancelled.",
+  error: ({ message }) => sentence(message),
   picture: (prompt, size, preview) =>
     `AI-generated picture: ${prompt} (${preview ? "preview, " : ""}${size} × ${size} pixels)`,
 };

@@ -65,7 +65,7 @@ export class Download {
       if (failures.length > 0) return;
       try {
         if (await this.#piece(file, index, cache, received)) return;
-        throw new StoreError("unreachable", `${this.#address(entry).host} sends parts of files only sometimes`);
+        throw new StoreError("unreachable", { code: "rangesSometimes", host: this.#address(entry).host });
       } catch (error) {
         failures.push(error);
       }
@@ -124,7 +124,7 @@ export class Download {
         at += chunk.byteLength;
         received(chunk.byteLength);
       });
-      if (at < bytes.byteLength) throw new Transient("unreachable", "the file ended early; try again");
+      if (at < bytes.byteLength) throw new Transient("unreachable", { code: "endedEarly" });
     } catch (error) {
       abort.abort();
       received(-at);
@@ -182,15 +182,13 @@ export class Download {
       void reader?.cancel().catch(() => {});
       received(-counted);
       if (error instanceof StoreError) throw error;
-      if (this.#signal.aborted) throw new StoreError("stopped", "stopped", { cause: error });
-      if (error instanceof TypeError) {
-        throw new Transient("unreachable", "the connection broke off; check it and try again", { cause: error });
-      }
+      if (this.#signal.aborted) throw new StoreError("stopped", { code: "stopped" }, { cause: error });
+      if (error instanceof TypeError) throw new Transient("unreachable", { code: "brokeOff" }, { cause: error });
       throw StoreError.from(error);
     }
     if (index < pieceCount(entry)) {
       received(-counted);
-      throw new Transient("unreachable", "the file ended early; try again");
+      throw new Transient("unreachable", { code: "endedEarly" });
     }
   }
 
@@ -222,11 +220,10 @@ function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-export function damaged(entry: FileEntry): StoreError {
-  const message = `${entry.file}: what the host sends is not what the manifest says (SHA-256), also when asked again`;
-  return new StoreError("damaged", message);
+export function damaged({ file }: FileEntry): StoreError {
+  return new StoreError("damaged", { code: "hostDamaged", file });
 }
 
-function wrongSize(entry: FileEntry): StoreError {
-  return new StoreError("damaged", `${entry.file}: the host's file has not the ${entry.size} bytes of the manifest`);
+function wrongSize({ file, size }: FileEntry): StoreError {
+  return new StoreError("damaged", { code: "hostSize", file, size });
 }

@@ -1,6 +1,7 @@
 /** Runs the downloads of models: room first, then every file under its lock, and what became of it in the model. */
 
 import { verifyFile } from "../../pkg/imagen_web.js";
+import { inEnglish } from "../why.ts";
 import { Download, damaged } from "./download.ts";
 import { writing } from "./locks.ts";
 import type { Model, Run, StoredFile } from "./model.ts";
@@ -15,7 +16,6 @@ const AT_ONCE = 4;
 export class Fetcher {
   readonly #storage: Storage;
   readonly #changed: () => void;
-
   constructor(storage: Storage, changed: () => void) {
     this.#storage = storage;
     this.#changed = changed;
@@ -28,12 +28,12 @@ export class Fetcher {
     const ready = new Map(files.map(({ entry }) => [entry.file, Promise.withResolvers<void>()]));
     // Whoever waits for a file is told; nobody has to.
     for (const { promise } of ready.values()) promise.catch(() => {});
-    [model.error, model.note, model.waiting] = ["", "", false];
+    [model.error, model.note, model.waiting] = [undefined, undefined, false];
     const done = this.#run(model, files, abort, ready)
       .catch((thrown: unknown) => {
         const error = StoreError.from(thrown);
         for (const { reject } of ready.values()) reject(error);
-        if (error.kind !== "stopped") model.error = error.message;
+        if (error.kind !== "stopped") model.error = { message: error.message, why: error.why };
         throw error;
       })
       .finally(async () => {
@@ -61,7 +61,8 @@ export class Fetcher {
     // What is kept here need not lie in the browser's cache as well.
     const cache = this.#storage.lasting ? "no-store" : "default";
     const noRanges = () => {
-      model.note = "This host sends files only whole: a file that is interrupted is received from its beginning again.";
+      const why = { code: "wholeFilesOnly" } as const;
+      model.note = { message: inEnglish(why), why };
       this.#changed();
     };
     const download = new Download((entry) => model.address(entry), cache, atOnce, abort.signal, noRanges);
@@ -93,10 +94,12 @@ export class Fetcher {
       files.map(async (file) => ({ file, ...(await this.#storage.look(file.key, file.entry)) })),
     );
     const missing = seen.filter(({ record }) => !record.whole);
-    const needed = missing.reduce((bytes, { file, taken }) => bytes + Math.max(0, file.entry.size - taken), 0);
-    const wanted = missing.map(({ file }) => file);
+    // Files that are equal lie in storage once.
+    const once = [...new Map(missing.map((seen) => [seen.file.key, seen])).values()];
+    const needed = once.reduce((bytes, { file, taken }) => bytes + Math.max(0, file.entry.size - taken), 0);
+    const wanted = once.map(({ file }) => file);
     await reserve(this.#storage, wanted, needed);
-    return wanted;
+    return missing.map(({ file }) => file);
   }
 
   async #file(model: Model, { key, entry }: StoredFile, download: Download, signal: AbortSignal): Promise<void> {
@@ -142,7 +145,7 @@ async function verified(file: PieceFile): Promise<boolean> {
     try {
       const bytes = await file.read(at, length);
       if (bytes.byteLength === length) return bytes;
-      throw new StoreError("storage", `${entry.file} was cut in this browser's storage; resume the download`);
+      throw new StoreError("storage", { code: "cut", file: entry.file });
     } catch (error) {
       unread = error;
       throw error;

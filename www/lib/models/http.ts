@@ -19,9 +19,9 @@ export function manifestAddress(text: string): URL {
   const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`;
   const url = URL.canParse(absolute) ? new URL(absolute) : undefined;
   if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) {
-    throw new StoreError("address", `${trimmed || "nothing"} is no address of a model; it begins with https://`);
+    throw new StoreError("address", trimmed ? { code: "addressWrong", address: trimmed } : { code: "addressMissing" });
   }
-  if (url.username || url.password) throw new StoreError("address", "an address with a password in it is not used");
+  if (url.username || url.password) throw new StoreError("address", { code: "addressPassword" });
   url.hash = "";
   if (!url.pathname.endsWith(".json")) url.pathname = `${url.pathname.replace(/\/$/, "")}/${MANIFEST}`;
   return url;
@@ -35,7 +35,7 @@ export async function fetchManifest(url: URL): Promise<Uint8Array<ArrayBuffer>> 
   let size = 0;
   await receive(response, (chunk) => {
     size += chunk.byteLength;
-    if (size > MAX_MANIFEST) throw new StoreError("manifest", `${url.href} is too large for a manifest`);
+    if (size > MAX_MANIFEST) throw new StoreError("manifest", { code: "manifestTooLarge", address: url.href });
     chunks.push(chunk);
   });
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
@@ -49,7 +49,7 @@ export async function request(url: URL, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, { ...init, signal, credentials: "same-origin", redirect: "follow" });
   } catch (error) {
-    if (init.signal?.aborted) throw new StoreError("stopped", "stopped", { cause: error });
+    if (init.signal?.aborted) throw new StoreError("stopped", { code: "stopped" }, { cause: error });
     if (silence.signal.aborted) throw stalled();
     throw await unreachable(url, error);
   } finally {
@@ -71,8 +71,7 @@ export async function next(reader: Reader): Promise<ReadableStreamReadResult<Uin
 }
 
 function stalled(): Transient {
-  const message = `nothing has come for ${SILENCE / 1000} seconds; check the connection and try again`;
-  return new Transient("unreachable", message);
+  return new Transient("unreachable", { code: "silent", seconds: SILENCE / 1000 });
 }
 
 /** Hands over the body as it comes. */
@@ -85,23 +84,18 @@ export async function receive(response: Response, take: (chunk: Uint8Array<Array
     void reader.cancel().catch(() => {});
     if (error instanceof StoreError) throw error;
     if (error instanceof DOMException && error.name === "AbortError") throw StoreError.from(error);
-    throw new Transient("unreachable", "the connection broke off; check it and try again", { cause: error });
+    throw new Transient("unreachable", { code: "brokeOff" }, { cause: error });
   }
 }
 
 /** The error for an answer that is not the file. */
 export function refused(url: URL, { status }: Response): StoreError {
-  const name = url.pathname.split("/").at(-1) ?? url.href;
-  if (status === 404 || status === 410) {
-    const message = `${url.host} has no ${name} there (${status}); check the address, or ask who put the model there`;
-    return new StoreError("missing", message);
-  }
-  if (status === 401 || status === 403) {
-    return new StoreError("forbidden", `${url.host} does not give out ${name} to everyone (${status})`);
-  }
-  const message = `${url.host} answered ${status} for ${name}; try again later`;
+  const answered = { host: url.host, file: url.pathname.split("/").at(-1) ?? url.href, status };
+  if (status === 404 || status === 410) return new StoreError("missing", { code: "notFound", ...answered });
+  if (status === 401 || status === 403) return new StoreError("forbidden", { code: "notPublic", ...answered });
+  const why = { code: "refused", ...answered } as const;
   const busy = status === 408 || status === 429 || status >= 500;
-  return busy ? new Transient("unreachable", message) : new StoreError("unreachable", message);
+  return busy ? new Transient("unreachable", why) : new StoreError("unreachable", why);
 }
 
 /** A browser tells a page alike that there is no such host and that it must not read; an opaque request tells which. */
@@ -109,13 +103,11 @@ async function unreachable(url: URL, cause: unknown): Promise<StoreError> {
   if (url.origin !== self.location.origin) {
     try {
       await fetch(url, { mode: "no-cors", method: "HEAD", cache: "no-store" });
-      const message = `${url.host} answers, but does not allow other pages to read its files (CORS): it has to send Access-Control-Allow-Origin`;
-      return new StoreError("forbidden", message, { cause });
+      return new StoreError("forbidden", { code: "noCors", host: url.host }, { cause });
     } catch {
       // It does not answer either.
     }
   }
   const insecure = self.location.protocol === "https:" && url.protocol === "http:";
-  const hint = insecure ? "a page over https may only load models over https" : "check the address and the connection";
-  return new Transient("unreachable", `${url.host} cannot be reached; ${hint}`, { cause });
+  return new Transient("unreachable", { code: insecure ? "insecure" : "unreachable", host: url.host }, { cause });
 }

@@ -19,7 +19,7 @@ export class InUse {
 
   /** Keeps a file from being changed or deleted until it is released. */
   async hold(key: string): Promise<void> {
-    if (this.#ended) throw new StoreError("stopped", "another model was opened meanwhile");
+    if (this.#ended) throw new StoreError("stopped", { code: "otherModel" });
     const lock = this.#locks.get(key) ?? reading(key);
     this.#locks.set(key, lock);
     await lock;

@@ -2,8 +2,9 @@
 
 import { readManifest } from "../../pkg/imagen_web.js";
 import type { ModelCard } from "../protocol.ts";
+import type { Told } from "../why.ts";
 import { MANIFEST } from "./http.ts";
-import { type FileEntry, storageKey } from "./pieces.ts";
+import { type FileEntry, sha256Hex, storageKey } from "./pieces.ts";
 import type { Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
 import type { ModelKind, ModelState, ModelView } from "./store-protocol.ts";
@@ -26,6 +27,8 @@ export class Model {
   readonly kind: ModelKind;
   /** The manifest's address, or the folder's name. */
   readonly origin: string;
+  /** Tells the manifest from another one of the same address. */
+  readonly revision: string;
   /** The manifest, as it was read. */
   readonly manifest: Uint8Array<ArrayBuffer>;
   readonly card: ModelCard;
@@ -38,13 +41,16 @@ export class Model {
   whole = false;
   waiting = false;
   run: Run | undefined;
-  error = "";
-  note = "";
+  error: Told | undefined;
+  note: Told | undefined;
+  /** What the model's address has now, while not all of that is here. */
+  newer: Model | undefined;
 
   private constructor(
     id: string,
     kind: ModelKind,
     origin: string,
+    revision: string,
     manifest: Uint8Array<ArrayBuffer>,
     card: ModelCard,
     files: StoredFile[],
@@ -53,6 +59,7 @@ export class Model {
     this.id = id;
     this.kind = kind;
     this.origin = origin;
+    this.revision = revision;
     this.manifest = manifest;
     this.card = card;
     this.files = files;
@@ -72,14 +79,15 @@ export class Model {
       card = readManifest(manifest) as ModelCard;
     } catch (error) {
       const reason = (error as { message?: string }).message ?? String(error);
-      throw new StoreError("manifest", `${origin}: ${reason}`, { cause: error });
+      throw new StoreError("manifest", { code: "manifestRefused", address: origin, reason }, { cause: error });
     }
     const files = await Promise.all(card.files.map(async (entry) => ({ entry, key: await storageKey(entry) })));
-    return new Model(id, kind, origin, manifest, card, files, local);
+    return new Model(id, kind, origin, await sha256Hex(manifest), manifest, card, files, local);
   }
 
   /** Looks at what is there of its files. */
   async measure(storage: Storage): Promise<void> {
+    await this.newer?.measure(storage);
     if (this.local) {
       [this.held, this.whole] = [this.card.bytes, true];
       return;
@@ -95,18 +103,19 @@ export class Model {
     return new URL((placed && this.places?.[file]) || file, this.origin);
   }
 
-  /** Whether it is the model of that manifest, byte for byte. */
-  isOf(manifest: Uint8Array): boolean {
-    return this.manifest.length === manifest.length && this.manifest.every((byte, index) => byte === manifest[index]);
-  }
-
   /** @throws StoreError where a local folder lacks the file, or has another of its name. */
   localFile({ file: name, size }: FileEntry): File {
     const file = this.local?.get(name);
-    if (!file) throw new StoreError("missing", `${this.origin} holds no ${name}, which its ${MANIFEST} names`);
+    if (!file) {
+      throw new StoreError("missing", { code: "folderLacks", folder: this.origin, file: name, manifest: MANIFEST });
+    }
     if (file.size === size) return file;
-    const message = `${name} has ${file.size} bytes instead of ${size}: it is not whole, or of another model`;
-    throw new StoreError("damaged", message);
+    throw new StoreError("damaged", { code: "folderSize", file: name, actual: file.size, size });
+  }
+
+  /** Something of it is being fetched. */
+  get busy(): boolean {
+    return this.run !== undefined || this.newer?.run !== undefined;
   }
 
   get state(): ModelState {
@@ -115,8 +124,9 @@ export class Model {
   }
 
   view(): ModelView {
-    const { id, kind, origin, held, state, error, note } = this;
+    const { id, kind, origin, revision, held, state, error, note } = this;
     const { name, version, license, bytes } = this.card;
-    return { id, kind, origin, held, state, error, note, name, version, license, bytes };
+    const newer = this.newer?.view();
+    return { id, kind, origin, revision, held, state, error, note, name, version, license, bytes, newer };
   }
 }

@@ -50,7 +50,7 @@ export class Opfs implements Storage {
 
   async blob(key: string): Promise<Blob> {
     const file = await existing(this.#files, key);
-    if (!file) throw new StoreError("storage", "it was deleted meanwhile; download the model again");
+    if (!file) throw new StoreError("storage", { code: "deleted" });
     return file;
   }
 

@@ -6,7 +6,6 @@
  * the disk and the quota are.
  */
 
-import { bytesText } from "../rate.ts";
 import { ifFree } from "./locks.ts";
 import type { StoredFile } from "./model.ts";
 import type { Storage } from "./storage.ts";
@@ -26,10 +25,8 @@ export async function reserve(storage: Storage, files: StoredFile[], needed: num
     if (error.kind !== "space") throw error;
     const { quota, usage } = await navigator.storage.estimate();
     const free = quota === undefined || usage === undefined ? undefined : Math.max(0, quota - usage);
-    const said =
-      free !== undefined && free < needed ? `and this browser has ${bytesText(free)}` : "more than this browser has";
-    const message = `the download needs ${bytesText(needed)}, ${said} for this page; delete a model, or free space on the disk`;
-    throw new StoreError("space", message, { cause: error });
+    const said = free !== undefined && free < needed ? { free } : {};
+    throw new StoreError("space", { code: "noRoomFor", needed, ...said }, { cause: error });
   }
 }
 

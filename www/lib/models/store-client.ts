@@ -2,7 +2,7 @@
 
 import type { PictureSettings } from "../api.ts";
 import { StoreError } from "./store-error.ts";
-import type { Answer, FileAnswer, FileRequest, FromStore, ModelView, ToStore } from "./store-protocol.ts";
+import type { Answer, Fetch, FileAnswer, FileRequest, FromStore, ModelView, ToStore } from "./store-protocol.ts";
 
 export class StoreClient {
   /** Compiled by the store's worker, for others to use as well. */
@@ -11,8 +11,8 @@ export class StoreClient {
   readonly #compiled = Promise.withResolvers<WebAssembly.Module>();
   readonly #calls = new Map<number, PromiseWithResolvers<Answer>>();
   readonly #started = Promise.withResolvers<void>();
-  #broken: Error | undefined;
-  readonly #stopped = Promise.withResolvers<Error>();
+  #broken: StoreError | undefined;
+  readonly #stopped = Promise.withResolvers<StoreError>();
   #last = 0;
 
   /** `show` gets the list of models whenever it changes; `lasting` tells whether models are there on the next visit. */
@@ -27,7 +27,7 @@ export class StoreClient {
           this.#started.resolve();
           break;
         case "broken":
-          this.#break(data.message);
+          this.#break(data.reason);
           break;
         case "models":
           show(data.models, data.lasting);
@@ -36,7 +36,7 @@ export class StoreClient {
           this.#settle(data.call)?.resolve(data.answer);
           break;
         case "failed":
-          this.#settle(data.call)?.reject(new StoreError(data.reason, data.message));
+          this.#settle(data.call)?.reject(new StoreError(data.reason, data.why ?? data.message));
       }
     };
     // Its script could not be loaded, or something in it failed that no call answers for.
@@ -52,17 +52,17 @@ export class StoreClient {
   }
 
   /** Resolves when nothing is answered any more: for those who wait for a change in the list. */
-  get stopped(): Promise<Error> {
+  get stopped(): Promise<StoreError> {
     return this.#stopped.promise;
   }
 
   /**
-   * Starts the download of the model at an address, and resolves to its id. `files` says where each of its files lies, if not
+   * Adds the model at an address, and resolves to its id. `files` says where each of its files lies, if not
    * beside the manifest under its own name.
    */
-  add(address: string, files?: Record<string, string>): Promise<string> {
+  add(address: string, fetch: Fetch, files?: Record<string, string>): Promise<string> {
     void navigator.storage?.persist?.();
-    return this.#onModel((call) => ({ kind: "add", call, address, files }));
+    return this.#onModel((call) => ({ kind: "add", call, address, files, fetch }));
   }
 
   folder(name: string, files: Map<string, File>): Promise<string> {
@@ -81,9 +81,9 @@ export class StoreClient {
     return this.#onModel((call) => ({ kind: "remove", call, id }));
   }
 
-  /** Downloads what is missing of a model, or waits for the download that is under way. */
-  whole(id: string): Promise<string> {
-    return this.#onModel((call) => ({ kind: "whole", call, id }));
+  /** Downloads what is missing of a model, or of its newest version, or waits for the download that is under way. */
+  whole(id: string, newest: boolean): Promise<string> {
+    return this.#onModel((call) => ({ kind: "whole", call, id, newest }));
   }
 
   /** Reads all that is stored of a model and forgets what is damaged. */
@@ -103,7 +103,7 @@ export class StoreClient {
       if (this.#broken) throw this.#broken;
       this.#post({ kind: "connect", engine, id, port: port1 }, [port1]);
     };
-    this.#started.promise.then(connect).catch((error: Error) => refuse(port1, error.message));
+    this.#started.promise.then(connect).catch((error: unknown) => refuse(port1, StoreError.from(error)));
     return port2;
   }
 
@@ -137,10 +137,7 @@ export class StoreClient {
 
   /** Nothing is answered any more. */
   #break(reason: string | undefined): void {
-    const why = reason ? ` (${reason})` : "";
-    this.#broken = new Error(
-      `The part of the page that keeps models has stopped${why}. Reload the page and try again.`,
-    );
+    this.#broken = new StoreError("storage", { code: "storeStopped", reason: reason ?? "" });
     this.#compiled.reject(this.#broken);
     this.#started.reject(this.#broken);
     this.#stopped.resolve(this.#broken);
@@ -153,8 +150,8 @@ export class StoreClient {
 }
 
 /** Answers whoever asks for a file with why there is none. */
-function refuse(port: MessagePort, message: string): void {
+function refuse(port: MessagePort, { message, why }: StoreError): void {
   port.onmessage = ({ data }: MessageEvent<FileRequest>) => {
-    if (data.kind === "file") port.postMessage({ call: data.call, message } satisfies FileAnswer);
+    if (data.kind === "file") port.postMessage({ call: data.call, message, why } satisfies FileAnswer);
   };
 }

@@ -1,5 +1,7 @@
 /** What can go wrong with a model's files, in words for the user. */
 
+import { inEnglish, type PageWhy } from "../why.ts";
+
 export type StoreErrorKind =
   | "address"
   | "unreachable"
@@ -15,23 +17,23 @@ export type StoreErrorKind =
 
 export class StoreError extends Error {
   readonly kind: StoreErrorKind;
+  readonly why: PageWhy | undefined;
 
-  constructor(kind: StoreErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** `why` may be a text that has no code, as the browser words it. */
+  constructor(kind: StoreErrorKind, why: PageWhy | string, options?: ErrorOptions) {
+    super(typeof why === "string" ? why : inEnglish(why), options);
     this.kind = kind;
+    this.why = typeof why === "string" ? undefined : why;
   }
 
   /** Any error as one of ours; what the browser's storage throws is named by its kind. */
   static from(error: unknown): StoreError {
     if (error instanceof StoreError) return error;
     if (error instanceof DOMException) {
-      if (error.name === "AbortError") return new StoreError("stopped", "stopped", { cause: error });
-      if (error.name === "QuotaExceededError") {
-        const message = "this browser has no more space for this page; delete a model, or free space on the disk";
-        return new StoreError("space", message, { cause: error });
-      }
+      if (error.name === "AbortError") return new StoreError("stopped", { code: "stopped" }, { cause: error });
+      if (error.name === "QuotaExceededError") return new StoreError("space", { code: "noRoom" }, { cause: error });
       if (error.name === "NoModificationAllowedError") {
-        return new StoreError("busy", "another tab is using this file; close it and try again", { cause: error });
+        return new StoreError("busy", { code: "fileBusy" }, { cause: error });
       }
     }
     const message = error instanceof Error ? error.message : String((error as { message?: unknown })?.message ?? error);

@@ -6,6 +6,7 @@
 import init, { readSettings } from "../../pkg/imagen_web.js";
 import type { PictureSettings } from "../api.ts";
 import { compile } from "../wasm.ts";
+import { inEnglish } from "../why.ts";
 import { ModelStore } from "./store.ts";
 import { StoreError } from "./store-error.ts";
 import type { Answer, FileAnswer, FileRequest, FromStore, ToStore } from "./store-protocol.ts";
@@ -43,8 +44,8 @@ async function answer(call: number, work: (store: ModelStore) => Answer | Promis
   try {
     send({ kind: "done", call, answer: await work(await store) });
   } catch (error) {
-    const { kind, message } = StoreError.from(error);
-    send({ kind: "failed", call, reason: kind, message });
+    const { kind: reason, message, why } = StoreError.from(error);
+    send({ kind: "failed", call, reason, message, why });
   }
 }
 
@@ -63,7 +64,10 @@ async function connect(engine: number, id: string, port: MessagePort): Promise<v
         asked.add(request);
         const result = await opened.file(use, data.name).then(
           (blob): FileAnswer => ({ call: data.call, blob }),
-          (error): FileAnswer => ({ call: data.call, message: StoreError.from(error).message }),
+          (error): FileAnswer => {
+            const { message, why } = StoreError.from(error);
+            return { call: data.call, message, why };
+          },
         );
         if (asked.delete(request)) port.postMessage(result);
         break;
@@ -75,18 +79,22 @@ async function connect(engine: number, id: string, port: MessagePort): Promise<v
         await opened.stop(use);
         break;
       case "recheck":
-        await opened.recheck(use);
+        // What cannot be read now is found out when it is asked for.
+        await opened.recheck(use).catch(() => {});
         break;
     }
   };
 }
 
-/** A trap in WASM leaves its promise open for ever and shows only here: whoever waits is told. */
+/** A trap in WASM leaves its promise open for ever and shows only here: whoever waits is told. Anything else ends nothing. */
 self.onunhandledrejection = (event) => {
+  if (!(event.reason instanceof WebAssembly.RuntimeError)) return;
   event.preventDefault();
-  const message = StoreError.from(event.reason).message;
-  send({ kind: "broken", message });
-  for (const request of asked) request.port.postMessage({ call: request.call, message } satisfies FileAnswer);
+  const { message: reason } = StoreError.from(event.reason);
+  const why = { code: "storeStopped", reason } as const;
+  const answer = { message: inEnglish(why), why };
+  send({ kind: "broken", reason });
+  for (const { port, call } of asked) port.postMessage({ call, ...answer } satisfies FileAnswer);
   asked.clear();
 };
 
@@ -96,11 +104,11 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
       store = start(data.builtIn);
       store.then(
         () => send({ kind: "started" }),
-        (error: unknown) => send({ kind: "broken", message: StoreError.from(error).message }),
+        (error: unknown) => send({ kind: "broken", reason: StoreError.from(error).message }),
       );
       break;
     case "add":
-      void answer(data.call, (store) => store.add(data.address, data.files));
+      void answer(data.call, (store) => store.add(data.address, data.files, data.fetch));
       break;
     case "folder":
       void answer(data.call, (store) => store.addFolder(data.name, data.files));
@@ -118,7 +126,7 @@ self.onmessage = ({ data }: MessageEvent<ToStore>) => {
       void answer(data.call, (store) => store.remove(data.id).then(() => data.id));
       break;
     case "whole":
-      void answer(data.call, (store) => store.fetched(data.id).then(() => data.id));
+      void answer(data.call, (store) => store.fetched(data.id, data.newest).then(() => data.id));
       break;
     case "verify":
       void answer(data.call, (store) => store.verify(data.id).then(() => data.id));

@@ -3,6 +3,7 @@
  * open. A model by address is used only when all of it is there and verified; the one that ships is used file by file.
  */
 
+import { BuiltIn } from "./built-in.ts";
 import { dropDamaged } from "./damage.ts";
 import { Fetcher } from "./fetcher.ts";
 import { fetchManifest, MANIFEST, manifestAddress, Transient } from "./http.ts";
@@ -15,18 +16,17 @@ import { Opfs } from "./opfs.ts";
 import { sha256Hex } from "./pieces.ts";
 import type { Storage } from "./storage.ts";
 import { StoreError } from "./store-error.ts";
-import { BUILT_IN, type ModelView } from "./store-protocol.ts";
+import { BUILT_IN, type Fetch, type ModelView } from "./store-protocol.ts";
 
 export class ModelStore {
   readonly #storage: Storage;
   readonly #library: Library;
   readonly #fetcher: Fetcher;
-  readonly #builtIn: URL;
+  readonly #builtIn: BuiltIn;
   readonly #changed: () => void;
   readonly #models = new Map<string, Model>();
   /** Other tabs change the same storage. */
   readonly #tabs = new BroadcastChannel("imagen-models");
-  #opening: Promise<Model> | undefined;
   #folders = 0;
   /** What each engine has open. */
   readonly #inUse = new Map<number, InUse>();
@@ -35,9 +35,10 @@ export class ModelStore {
     this.#storage = storage;
     this.#library = new Library(storage);
     this.#fetcher = new Fetcher(storage, changed);
-    this.#builtIn = builtIn;
+    this.#builtIn = new BuiltIn(builtIn, storage, this.#library, this.#models, changed);
     this.#changed = changed;
-    this.#tabs.onmessage = () => this.#refresh();
+    // A list that cannot be read now is read at the next change.
+    this.#tabs.onmessage = () => this.#refresh().catch(() => {});
   }
 
   /** `changed` is called whenever `views` would answer something else. */
@@ -46,7 +47,7 @@ export class ModelStore {
     const store = new ModelStore(storage, builtIn, changed);
     await store.#refresh();
     // It is in the list also where the page was opened with another one; whoever opens it is told what fails.
-    store.builtIn().catch(() => {});
+    store.#builtIn.open().catch(() => {});
     return store;
   }
 
@@ -60,14 +61,14 @@ export class ModelStore {
   }
 
   /**
-   * Reads the manifest at an address and starts the download; adding a model again looks for a newer one. `places` says
-   * where each file lies, if not beside the manifest under its own name.
+   * Reads the manifest at an address; adding a model again looks for a newer one, which takes the place of one that is whole
+   * when it is whole itself. `places` says where each file lies, if not beside the manifest under its own name.
    */
-  async add(address: string, places?: Record<string, string>): Promise<string> {
+  async add(address: string, places: Record<string, string> | undefined, fetch: Fetch): Promise<string> {
     const url = manifestAddress(address);
     const id = (await sha256Hex(new TextEncoder().encode(url.href))).slice(0, 32);
     const old = this.#models.get(id);
-    if (old?.run) return id;
+    if (old?.busy) return id;
     let manifest: Uint8Array<ArrayBuffer>;
     try {
       manifest = await fetchManifest(url);
@@ -76,22 +77,30 @@ export class ModelStore {
       if (error instanceof Transient && old?.whole) return id;
       throw error;
     }
-    const model = old?.isOf(manifest) ? old : await Model.read(id, "url", url.href, manifest);
+    const read = await Model.read(id, "url", url.href, manifest);
+    const model = [old, old?.newer].find((known) => known?.revision === read.revision) ?? read;
     model.places = places;
-    await this.#library.add(model);
     await model.measure(this.#storage);
-    this.#models.set(id, model);
-    this.#told();
-    if (old && old !== model) await this.#library.sweep();
-    this.resume(id);
+    const kept = old?.whole && model !== old && !model.whole;
+    if (kept) old.newer = model;
+    else model.newer = undefined;
+    await this.#list(kept ? old : model);
+    if (fetch === "newest" || (fetch === "missing" && !kept)) this.resume(id);
     return id;
+  }
+
+  /** From now on this is the model of its address. */
+  async #list(model: Model): Promise<void> {
+    await this.#library.add(model);
+    this.#models.set(model.id, model);
+    this.#told();
+    await this.#library.sweep();
   }
 
   /** Opens a folder's files; nothing is copied. */
   async addFolder(name: string, files: ReadonlyMap<string, File>): Promise<string> {
     const manifest = files.get(MANIFEST);
-    if (!manifest)
-      throw new StoreError("missing", `${name} holds no ${MANIFEST}: choose the folder of a converted model`);
+    if (!manifest) throw new StoreError("missing", { code: "noManifest", folder: name, file: MANIFEST });
     const bytes = new Uint8Array(await manifest.arrayBuffer());
     this.#folders += 1;
     const model = await Model.read(`folder-${this.#folders}`, "folder", name, bytes, files);
@@ -102,9 +111,16 @@ export class ModelStore {
     return model.id;
   }
 
-  /** Starts or goes on with a download. What fails is told in the model's view. */
+  /** Starts or goes on with a download, of the newest version. What fails is told in the model's view. */
   resume(id: string): void {
-    this.#fetch(this.#model(id)).catch(() => {});
+    this.#fetchNewest(id).catch(() => {});
+  }
+
+  async #fetchNewest(id: string): Promise<void> {
+    const model = this.#model(id);
+    const { newer } = model;
+    await this.#fetch(newer ?? model);
+    if (newer?.whole && this.#models.get(id)?.newer === newer) await this.#list(newer);
   }
 
   async #fetch(model: Model): Promise<void> {
@@ -112,25 +128,36 @@ export class ModelStore {
     await this.#fetcher.start(model).done.finally(() => this.#told());
   }
 
-  /** Downloads what is missing, or waits for the download that is under way. */
-  async fetched(id: string): Promise<void> {
-    await this.#fetch(this.#model(id));
+  /** Downloads what is missing of a model, or of its newest version, or waits for the download that is under way. */
+  async fetched(id: string, newest: boolean): Promise<void> {
+    if (!newest) return this.#fetch(this.#model(id));
+    try {
+      await this.#fetchNewest(id);
+    } catch (error) {
+      // As in `add`.
+      if (!(error instanceof Transient && this.#model(id).whole)) throw error;
+    }
   }
 
   async pause(id: string): Promise<void> {
-    await this.#fetcher.stop(this.#model(id));
+    await this.#stop(this.#model(id));
+  }
+
+  async #stop(model: Model): Promise<void> {
+    await Promise.all([this.#fetcher.stop(model), model.newer && this.#fetcher.stop(model.newer)]);
   }
 
   /** Deletes a model and the files that no other one has. */
   async remove(id: string): Promise<void> {
     const model = this.#model(id);
-    await this.#fetcher.stop(model);
-    if (this.#uses(id).length > 0) throw new StoreError("busy", `${model.card.name} is open: open another model first`);
+    const { name } = model.card;
+    await this.#stop(model);
+    if (this.#uses(id).length > 0) throw new StoreError("busy", { code: "modelOpen", name });
     if (!model.local) {
       const others = await this.#library.used(id);
-      for (const { key } of model.files) {
+      for (const { key } of [...model.files, ...(model.newer?.files ?? [])]) {
         if (!others.has(key) && !(await ifFree(key, async () => {}))) {
-          throw new StoreError("busy", `${model.card.name} is in use in another tab: close it first`);
+          throw new StoreError("busy", { code: "modelInOtherTab", name });
         }
       }
       await this.#library.remove(model);
@@ -140,11 +167,10 @@ export class ModelStore {
     this.#told();
   }
 
-  /** From now on an engine reads this model as it is now; one that is opened again, until a newer one is whole, as it was. */
+  /** From now on an engine reads this model as it is now, also when a newer one has taken its place. */
   use(engine: number, id: string): InUse {
-    const [before, listed] = [this.#inUse.get(engine), id === BUILT_IN ? undefined : this.#models.get(id)];
-    const stays = before?.id === id && before.model?.whole && !listed?.whole;
-    const use = new InUse(id, stays ? before.model : listed);
+    const before = this.#inUse.get(engine);
+    const use = new InUse(id, id === BUILT_IN ? undefined : this.#models.get(id));
     this.#inUse.set(engine, use);
     before?.end();
     return use;
@@ -158,30 +184,20 @@ export class ModelStore {
 
   /** A file for the engine, whole and verified. */
   async file(use: InUse, name: string): Promise<Blob> {
-    const model = use.id === BUILT_IN ? await this.builtIn() : use.model;
+    const model = use.id === BUILT_IN ? await this.#builtIn.open() : use.model;
     if (!model) throw gone();
     if (model.kind === "url") {
       if (!model.whole) {
-        throw new StoreError("incomplete", `${model.card.name} is not downloaded whole yet: resume the download first`);
+        throw new StoreError("incomplete", { code: "incomplete", name: model.card.name });
       }
       // Also those that are read later: a newer version of the model would have them deleted.
       await Promise.all(model.files.map(({ key }) => use.hold(key)));
     }
     if (name === MANIFEST) return new Blob([model.manifest]);
     const file = model.files.find(({ entry }) => entry.file === name);
-    if (!file) throw new StoreError("missing", "the manifest does not name it");
+    if (!file) throw new StoreError("missing", { code: "notNamed" });
     if (model.local) return model.localFile(file.entry);
     return this.#stored(use, model, file);
-  }
-
-  /** The model that ships: its manifest from the page's host, or without a connection the one that was stored. */
-  builtIn(): Promise<Model> {
-    this.#opening ??= this.#openBuiltIn();
-    // The next one to ask tries again.
-    this.#opening.catch(() => {
-      this.#opening = undefined;
-    });
-    return this.#opening;
   }
 
   /** Fetches all of the model that ships. */
@@ -219,25 +235,6 @@ export class ModelStore {
     this.#told();
   }
 
-  async #openBuiltIn(): Promise<Model> {
-    const stored = this.#models.get(BUILT_IN);
-    let manifest: Uint8Array<ArrayBuffer>;
-    try {
-      manifest = await fetchManifest(this.#builtIn);
-    } catch (error) {
-      if (error instanceof Transient && stored?.whole) return stored;
-      throw error;
-    }
-    const model = await Model.read(BUILT_IN, BUILT_IN, this.#builtIn.href, manifest);
-    const same = stored?.isOf(manifest);
-    if (!same) await this.#library.add(model);
-    await model.measure(this.#storage);
-    this.#models.set(BUILT_IN, model);
-    if (stored && !same) await this.#library.sweep();
-    this.#changed();
-    return model;
-  }
-
   async #stored(use: InUse, model: Model, { key, entry }: StoredFile): Promise<Blob> {
     for (let tries = 0; tries < 2; tries += 1) {
       while (model.run && !model.run.ready.has(entry.file)) await model.run.done.catch(() => {});
@@ -250,22 +247,23 @@ export class ModelStore {
       if (model.kind !== BUILT_IN) break;
       this.#fetcher.start(model, [{ key, entry }]);
     }
-    throw new StoreError("incomplete", "it was deleted or damaged meanwhile; resume the model's download");
+    throw new StoreError("incomplete", { code: "deleted" });
   }
 
   /** Reads the list anew, as another tab may have changed it. */
   async #refresh(): Promise<void> {
     const models = await this.#library.read();
     for (const [id, model] of this.#models) {
-      if (!model.local && !model.run && id !== BUILT_IN && !models.some((found) => found.id === id)) {
+      if (!model.local && !model.busy && id !== BUILT_IN && !models.some((found) => found.id === id)) {
         this.#models.delete(id);
       }
     }
     for (const model of models) {
       const known = this.#models.get(model.id);
-      if (known?.run) continue;
-      const same = known && (model.id === BUILT_IN || known.isOf(model.manifest));
+      if (known?.busy) continue;
+      const same = known && (model.id === BUILT_IN || known.revision === model.revision);
       const current = same ? known : model;
+      if (known?.newer?.revision !== model.newer?.revision) current.newer = model.newer;
       await current.measure(this.#storage);
       this.#models.set(model.id, current);
     }
@@ -295,5 +293,5 @@ export class ModelStore {
 }
 
 function gone(): StoreError {
-  return new StoreError("missing", "this model is not here any more");
+  return new StoreError("missing", { code: "modelGone" });
 }

@@ -1,6 +1,8 @@
 /** The page in English. */
 
 export const en = {
+  whys: undefined,
+
   // The page itself
   tagline: "Describe a scene. It is drawn here, on this computer.",
   language: "Language",
@@ -201,6 +203,11 @@ export const en = {
   add: "Add",
   openFolder: "Open a folder…",
   folderOfModel: "Folder of a model",
+  newerModel: (version: string, bytes: string) =>
+    `Version ${version} is there: ${bytes} to download. Until all of it is here, this one is used.`,
+  newerWhole: "A newer version is here: open it to use it.",
+  update: "Update",
+  needs: (bytes: string) => `needs ${bytes} to run`,
   nothingKept: "This browser keeps no files for this page: models are gone when it is closed.",
 
   // The device
@@ -209,9 +216,20 @@ export const en = {
   theCpu: "the CPU, in WebAssembly",
   theGpu: (name: string) => `the GPU (${name})`,
   softwareGpu: (name: string) => `a GPU in software (${name})`,
-  cpuAskedFor: "The CPU was asked for.",
-  onlySoftware: (name: string) => `The only GPU here is one in software (${name}), which is slower.`,
-  noGpu: "There is no GPU for this page.",
+  gpuNeed: (bytes: string, size: number) => `Up to ${size} × ${size} it takes at most ${bytes} of GPU memory.`,
+  cpuNeed: (bytes: string, size: number) =>
+    `Up to ${size} × ${size} the networks' weights take at most ${bytes} of memory.`,
+  residency: (name: "keep_all" | "drop_text_encoder" | "one_at_a_time" | "stream_text_encoder") =>
+    ({
+      keep_all: "All parts stay loaded.",
+      drop_text_encoder: "The text encoder makes room for the stages.",
+      one_at_a_time: "Each part makes room for the next.",
+      stream_text_encoder: "Each part makes room for the next, and the text encoder runs layer by layer.",
+    })[name],
+  budgetOf: (bytes: string) => `It may use ${bytes}.`,
+  /** `size` is 0 for reading the prompt. */
+  tryingAgain: (size: number) =>
+    `Not enough memory ${size === 0 ? "to read the prompt" : `to draw at ${size} × ${size}`}; trying again with less loaded:`,
   helpSlow: "How to use a GPU",
   helpMissing: "How to get WebGPU, which is much faster",
   helpIntro:

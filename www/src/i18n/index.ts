@@ -1,9 +1,10 @@
 /**
  * The page's words: one file per language, with the same keys in each, so that a missing translation does not compile.
  *
- * To add a language, write a file beside `en.ts` of the type `Messages` and name it in `LANGUAGES`.
+ * To add a language, write a file beside `zh.ts` of the type `Messages` and name it in `LANGUAGES`.
  */
 
+import type { Why } from "../../lib/why.ts";
 import { en } from "./en.ts";
 import type { Messages } from "./messages.ts";
 
@@ -50,6 +51,13 @@ export async function startLanguage(): Promise<void> {
   }
   const wanted = [remembered ?? "", ...navigator.languages].map((tag) => tag.toLowerCase().split("-")[0] ?? "");
   await use(wanted.find(known) ?? "en");
+}
+
+/** What the engine or the store of models tells, in the language in use, where that has words of its own for it. */
+export function translated(why: Why | undefined): string | undefined {
+  // The code chooses the words for these very values. One that is newer than the page has none.
+  const say = why && (t.whys?.[why.code] as ((why: Why) => string) | undefined);
+  return why && say?.(why);
 }
 
 /** The script of the language in use, by its name in Unicode. */

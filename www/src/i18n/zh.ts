@@ -1,6 +1,7 @@
 /** The page in Simplified Chinese. */
 
 import type { Messages } from "./messages.ts";
+import { zhWhys } from "./zh-whys.ts";
 
 const SCRIPTS: Record<string, string> = {
   Latin: "拉丁字母",
@@ -17,6 +18,8 @@ const SCRIPTS: Record<string, string> = {
 };
 
 export const zh: Messages = {
+  whys: zhWhys,
+
   tagline: "描述一个场景，就在这台电脑上画出来。",
   language: "语言",
   theme: "配色",
@@ -195,6 +198,10 @@ export const zh: Messages = {
   add: "添加",
   openFolder: "打开文件夹……",
   folderOfModel: "模型所在的文件夹",
+  newerModel: (version, bytes) => `有新版本 ${version}，需要下载 ${bytes}，下载完之前仍使用现在的版本。`,
+  newerWhole: "新版本已经下载完，打开后即可使用。",
+  update: "更新",
+  needs: (bytes) => `运行需要 ${bytes}`,
   nothingKept: "这个浏览器不为此页面保存文件：关闭后模型就没有了。",
 
   lookingForGpu: "正在寻找 GPU……",
@@ -202,9 +209,17 @@ export const zh: Messages = {
   theCpu: "处理器（CPU，WebAssembly）",
   theGpu: (name) => `显卡（${name}）`,
   softwareGpu: (name) => `软件模拟的 GPU（${name}）`,
-  cpuAskedFor: "这是你指定的。",
-  onlySoftware: (name) => `这里只有软件模拟的 GPU（${name}），它更慢。`,
-  noGpu: "此页面没有可用的 GPU。",
+  gpuNeed: (bytes, size) => `画到 ${size} × ${size} 最多占用 ${bytes} 显存。`,
+  cpuNeed: (bytes, size) => `画到 ${size} × ${size}，网络的权重最多占用 ${bytes} 内存。`,
+  residency: (name) =>
+    ({
+      keep_all: "所有部分都一直在内存里。",
+      drop_text_encoder: "文本编码器和各级网络轮流载入。",
+      one_at_a_time: "每次只载入一个部分。",
+      stream_text_encoder: "每次只载入一个部分，文本编码器逐层运行。",
+    })[name],
+  budgetOf: (bytes) => `可以使用的上限是 ${bytes}。`,
+  tryingAgain: (size) => `${size === 0 ? "读提示词" : `画 ${size} × ${size}`}时内存不足，现在少载入一些再试：`,
   helpSlow: "怎样使用 GPU",
   helpMissing: "怎样启用快得多的 WebGPU",
   helpIntro: "图片由 CPU 来画，哪里都能用，但比较慢。有了 WebGPU，就由显卡来画：",

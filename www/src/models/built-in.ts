@@ -27,9 +27,8 @@ export function expected(): ModelView[] {
   const { name, version, license, bytes } = builtIn;
   const whole = wasWhole();
   const [state, held] = whole ? (["whole", bytes] as const) : (["partial", 0] as const);
-  return [
-    { id: BUILT_IN, kind: BUILT_IN, origin: "", error: "", note: "", name, version, license, bytes, state, held },
-  ];
+  const unknown = { origin: "", revision: "", error: undefined, note: undefined, newer: undefined };
+  return [{ id: BUILT_IN, kind: BUILT_IN, name, version, license, bytes, state, held, ...unknown }];
 }
 
 /** For the next visit. */

@@ -3,15 +3,16 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { ModelView } from "../../lib/models/store-protocol.ts";
-import { bytesText } from "../../lib/rate.ts";
+import { bytesText, memoryText } from "../../lib/rate.ts";
 import { t } from "../i18n/index.ts";
 import { said } from "../said.ts";
-import { asSaid } from "../words.ts";
+import { asTold } from "../words.ts";
 import type { KnownFolder } from "./folders.ts";
 import { canPickFolder, folderFromDrop, folderFromInput, pickFolder } from "./local-folder.ts";
 import type { Models } from "./models.ts";
 
-export function modelsView(models: Models): TemplateResult {
+/** `need`: bytes that the open model takes to run, as far as they are known. */
+export function modelsView(models: Models, need: number | undefined): TemplateResult {
   return html`<section
     id="models"
     aria-labelledby="models-title"
@@ -32,7 +33,7 @@ export function modelsView(models: Models): TemplateResult {
       ${repeat(
         models.list,
         ({ id }) => id,
-        (model) => modelView(models, model),
+        (model) => modelView(models, model, need),
       )}
       ${repeat(
         models.folders.filter(
@@ -92,7 +93,7 @@ function out(event: DragEvent): void {
   delete (event.currentTarget as HTMLElement).dataset.over;
 }
 
-function modelView(models: Models, model: ModelView): TemplateResult {
+function modelView(models: Models, model: ModelView, need: number | undefined): TemplateResult {
   const { id, kind, name, state, bytes, held } = model;
   const opened = id === models.opened;
   const running = state === "downloading" || state === "waiting";
@@ -104,10 +105,10 @@ function modelView(models: Models, model: ModelView): TemplateResult {
     </button>
   `;
   const checking = models.checking.has(id);
-  const trouble = [model.error, model.note].filter(Boolean).join(" ");
+  const outdated = opened && models.outdated;
   return html`<li data-model=${state} aria-current=${opened ? "true" : nothing}>
     <strong title=${model.origin}>${name}</strong>
-    <span class="figures">${figures(models, model, opened)}</span>
+    <span class="figures">${figures(models, model, opened, need)}</span>
     <progress
       aria-label=${t.downloadOf(name)}
       max=${Math.max(bytes, 1)}
@@ -115,28 +116,60 @@ function modelView(models: Models, model: ModelView): TemplateResult {
       ?hidden=${state === "whole" || (builtIn && !running)}
     ></progress>
     <span class="actions">
-      ${button(t.open, !opened && (builtIn || state === "whole"), () => models.open(id))}
+      ${button(t.open, (!opened || outdated) && (builtIn || state === "whole"), () => models.open(id))}
       ${button(t.resume, !running && state !== "whole" && !builtIn, () => models.resume(id))}
       ${button(t.pause, running, () => models.pause(id))}
       ${button(checking ? t.verifying : t.verify, held > 0 && kind !== "folder" && !running, () => models.verify(id))}
       ${button(t.delete, !builtIn && !opened, () => models.remove(id))}
     </span>
-    <p class="trouble" aria-live="polite">${trouble ? said(asSaid(trouble)) : nothing}</p>
+    ${model.newer ? newerView(models, model.newer, button) : nothing}
+    ${outdated ? html`<p class="newer">${t.newerWhole}</p>` : nothing}
+    <p class="trouble" aria-live="polite">${troubles(model.newer ?? model)}</p>
   </li>`;
 }
 
-function figures(models: Models, model: ModelView, opened: boolean): string {
-  const { id, kind, state, bytes, held, version, license } = model;
+/** What the model's address has now: offered, or on its way. */
+function newerView(models: Models, newer: ModelView, button: ActionButton): TemplateResult {
+  const { id, state, version, bytes, held, name } = newer;
+  const running = state === "downloading" || state === "waiting";
+  const { downloading, waiting } = progressFigures(models, newer);
+  return html`<div class="newer">
+    <p>${t.newerModel(version, bytesText(bytes - held))}</p>
+    ${button(t.update, !running, () => models.resume(id))} ${button(t.pause, running, () => models.pause(id))}
+    ${
+      running
+        ? html`<progress aria-label=${t.downloadOf(name)} max=${Math.max(bytes, 1)} .value=${held}></progress>
+            <span class="figures">${(state === "waiting" ? waiting : downloading).join(" · ")}</span>`
+        : nothing
+    }
+  </div>`;
+}
+
+type ActionButton = (label: string, shown: boolean, act: () => void) => TemplateResult;
+
+function troubles({ error, note }: ModelView): (TemplateResult | string)[] {
+  return [error, note].filter((told) => told !== undefined).flatMap((told) => [said(asTold(told)), " "]);
+}
+
+function progressFigures(models: Models, { id, bytes, held }: ModelView) {
+  return {
+    waiting: [bytesText(bytes), t.otherTabDownloads],
+    downloading: [t.ofBytes(bytesText(held), bytesText(bytes)), ...models.speed(id).words(bytes - held)],
+  };
+}
+
+function figures(models: Models, model: ModelView, opened: boolean, need: number | undefined): string {
+  const { kind, state, bytes, held, version, license } = model;
   const known: Record<ModelView["state"], string[]> = {
     whole: [bytesText(bytes), kind === "folder" ? t.inFolder : t.onThisComputer],
     partial: [
       kind === "built-in" && held === 0 ? t.whenUsed(bytesText(bytes)) : t.ofBytes(bytesText(held), bytesText(bytes)),
     ],
-    waiting: [bytesText(bytes), t.otherTabDownloads],
-    downloading: [t.ofBytes(bytesText(held), bytesText(bytes)), ...models.speed(id).words(bytes - held)],
+    ...progressFigures(models, model),
   };
   const what = kind === "built-in" ? t.builtIn : t.version(version);
-  return [opened ? t.opened : "", what, t.licence(license), ...known[state]].filter(Boolean).join(" · ");
+  const needs = opened && need !== undefined ? t.needs(memoryText(need)) : "";
+  return [opened ? t.opened : "", what, t.licence(license), ...known[state], needs].filter(Boolean).join(" · ");
 }
 
 function folderView(models: Models, folder: KnownFolder): TemplateResult {

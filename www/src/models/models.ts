@@ -1,10 +1,12 @@
 /** The models that this browser has, which of them is in use, and what is being asked about them. */
 
+import { ImagenError } from "../../lib/imagen-error.ts";
 import type { StoreClient } from "../../lib/models/store-client.ts";
 import { BUILT_IN, type ModelView } from "../../lib/models/store-protocol.ts";
 import { shared } from "../../lib/shared.ts";
+import type { Told } from "../../lib/why.ts";
 import { t } from "../i18n/index.ts";
-import { asSaid, own, type Words } from "../words.ts";
+import { asTold, own, type Words } from "../words.ts";
 import { expected, remember } from "./built-in.ts";
 import type { Folders, KnownFolder } from "./folders.ts";
 import type { PickedFolder } from "./local-folder.ts";
@@ -18,7 +20,7 @@ export interface ModelsEvents {
   /** The user has to say whether to go to an address. */
   asking(): void;
   /** A model that was asked for cannot be had. */
-  failed(message: string): void;
+  failed(error: Told | (() => string)): void;
   changed(): void;
 }
 
@@ -42,7 +44,9 @@ export class Models {
   /** A model that is opened as soon as it is whole. */
   #awaited = "";
   /** Why it is not, as it was told. */
-  #told = "";
+  #told: string | undefined;
+  /** The version that is open. */
+  #revision: string | undefined;
   readonly #heard = Promise.withResolvers<void>();
   /** The store knows the model that ships, which the page shows before. */
   readonly #shipped = Promise.withResolvers<void>();
@@ -71,6 +75,12 @@ export class Models {
     return model && model.state !== "whole" ? model : undefined;
   }
 
+  /** A newer version of the open model is here. */
+  get outdated(): boolean {
+    const { current } = this;
+    return current?.kind === "url" && current.revision !== this.#revision;
+  }
+
   speed(id: string): Speed {
     let speed = this.#speeds.get(id);
     if (!speed) {
@@ -83,7 +93,7 @@ export class Models {
   /** Opens the model that ships; another one by address when the user agrees, unless it is here already. */
   async start(): Promise<void> {
     shared().watch((list, lasting) => this.#show(list, lasting));
-    this.#store.stopped.then((error) => this.#events.failed(error.message));
+    this.#store.stopped.then((error) => this.#events.failed(error));
     void this.#keptFolders()
       .then((folders) => folders.list())
       .then((folders) => this.#showFolders(folders))
@@ -92,7 +102,7 @@ export class Models {
     if (!address) return this.open(BUILT_IN);
     const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(address) ? address : `https://${address}`;
     const url = URL.canParse(absolute) ? new URL(absolute) : undefined;
-    if (!url) return this.#events.failed(t.addressWrong(address));
+    if (!url) return this.#events.failed(() => t.addressWrong(address));
     await this.#heard.promise;
     if (this.list.some(({ kind, origin }) => kind === "url" && sameModel(origin, url))) return this.#go(url);
     this.asked = url;
@@ -115,12 +125,13 @@ export class Models {
   open(id: string): void {
     this.#awaited = "";
     this.opened = id;
+    this.#revision = this.current?.revision;
     this.#events.open(this.current, id);
     this.#events.changed();
   }
 
   add(address: string): Promise<boolean> {
-    return this.#try(this.#store.add(address));
+    return this.#try(this.#store.add(address, "newest"));
   }
 
   resume(id: string): Promise<boolean> {
@@ -189,15 +200,16 @@ export class Models {
 
   #go(url: URL): void {
     this.#events.waiting(() => t.fetchingModel);
-    this.#store.add(url.href).then(
+    // What was downloaded is opened at once, and a newer version is only offered.
+    this.#store.add(url.href, "missing").then(
       (id) => this.#await(id),
-      (error: Error) => this.#events.failed(error.message),
+      (error: unknown) => this.#events.failed(ImagenError.from(error)),
     );
   }
 
   #await(id: string): void {
     this.#awaited = id;
-    this.#told = "";
+    this.#told = undefined;
     this.#openAwaited();
   }
 
@@ -205,9 +217,9 @@ export class Models {
     const model = this.list.find(({ id }) => id === this.#awaited);
     if (model?.state === "whole") {
       this.open(model.id);
-    } else if (model && model.error !== this.#told) {
+    } else if (model && model.error?.message !== this.#told) {
       // It stays waited for: a download that is resumed leads to it.
-      this.#told = model.error;
+      this.#told = model.error?.message;
       if (model.error) this.#events.failed(model.error);
     }
   }
@@ -216,7 +228,8 @@ export class Models {
     this.#stored = list;
     this.lasting = lasting;
     const now = performance.now();
-    for (const { id, state, held } of list) {
+    for (const { id, newer, ...whole } of list) {
+      const { state, held } = newer ?? whole;
       if (state === "downloading") this.speed(id).mark(held, now);
       else this.speed(id).reset();
     }
@@ -237,8 +250,8 @@ export class Models {
       this.trouble = undefined;
       return true;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.trouble = message ? asSaid(message) : own(() => t.somethingWrong);
+      const told = ImagenError.from(error);
+      this.trouble = told.message ? asTold(told) : own(() => t.somethingWrong);
       return false;
     } finally {
       this.#events.changed();
