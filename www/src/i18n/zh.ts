@@ -142,7 +142,7 @@ export const zh: Messages = {
   somethingWrong: "操作没有成功。",
   profile: "性能分析",
 
-  welcome: "在你自己的电脑上，由文字生成图片",
+  welcome: "用文字画图，就在这台电脑上",
   welcomeText: "文本编码器读懂提示词，三个网络把噪声一步步变成画面，全部在这个浏览器里运行。",
   welcomeDownload: (name, bytes, licence) =>
     `为此需要下载一次模型 ${name}（${bytes}，许可证 ${licence}），并保存在这个浏览器里。在你同意之前不会下载。`,
