@@ -143,6 +143,7 @@ impl<'a> Run<'a> {
         let ended = self.updates(watcher);
         match &ended {
             Ok(_) | Err(TrainError::Diverged { .. }) => {}
+            Err(TrainError::Write { path, .. }) if *path == self.path.display().to_string() => {}
             // What was trained until then is kept, if it can be; the error that matters is the first one.
             Err(_) => drop(self.finish(watcher)),
         }
