@@ -22,7 +22,7 @@ DOCS := $(wildcard docs/*.md docs/site/*.* docs/site/_includes/*)
 export VK_ICD_FILENAMES ?= $(shell scripts/lavapipe.sh)
 export PROMPT OUT
 
-.PHONY: help setup run image bench bench-gpu dist wasm test test-slow format check-format lint rust-test package page-check browser-test npm lighthouse sizes clean
+.PHONY: help setup run image bench bench-gpu dist wasm test test-slow test-mpi test-gpu format check-format lint rust-test package page-check browser-test npm lighthouse sizes clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -103,9 +103,16 @@ page-check: $(WASM)
 browser-test: dist
 	$(BIN)/playwright test -c tests/browser --grep-invert "@slow|@bench"
 
-test-slow: dist ## The tests that take minutes: 1024 in the browser, ignored Rust tests
+test-slow: dist test-mpi ## The tests that take minutes: 1024 in the browser, ignored Rust tests, training by two processes
 	$(CARGO) test -- --ignored
 	$(BIN)/playwright test -c tests/browser --grep @slow
+
+test-mpi: | setup ## Training by two processes; needs Open MPI and libclang (Debian: libopenmpi-dev openmpi-bin libclang-dev)
+	@command -v mpirun >/dev/null && command -v mpicc >/dev/null || { echo "Open MPI is missing: apt-get install libopenmpi-dev openmpi-bin libclang-dev" >&2; exit 1; }
+	$(CARGO) test --features mpi --test cli train_mpi
+
+test-gpu: | setup ## Training on burn's GPU backend, whose compilation takes minutes; VK_ICD_FILENAMES as for all tests
+	$(CARGO) test --features train-gpu --test train_parity on_the_gpu
 
 clean: ## Remove everything that was built (tools and packages stay)
 	rm -rf dist www/pkg out target/wasm32-unknown-unknown

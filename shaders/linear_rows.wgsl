@@ -1,9 +1,9 @@
 // The linear layer for few rows of x (embeddings of the timestep, pooled text): bound by reading the weights.
 //
-// Tiling: a workgroup of 128 threads makes 16 outputs for up to ROWS rows, 8 threads to an output. It walks along K in
+// Tiling: a workgroup of THREADS makes 16 outputs for up to ROWS rows, LANES threads to OUTPUTS of them. It walks along K in
 // steps of 256: x (after norm and activation) goes to workgroup memory once for all 16 outputs, each weight is read once
-// from storage, dequantised in a register and used for every row; the 8 threads of an output read neighbouring
-// weights and add their sums up at the end. In front stand the constant ROWS and the readers of x and the affine.
+// from storage, dequantised in a register and used for every row; the LANES of an output read neighbouring
+// weights and add their sums up at the end. In front stand these constants and the readers of x and the affine.
 
 struct Params {
     m: u32,
@@ -30,13 +30,11 @@ override HAS_GATE: bool;
 override INPUT_ACTIVATION: u32;
 override ACTIVATION: u32;
 
-const THREADS = 128u;
-const LANES = 8u;
 // Columns of a step, in vec4.
 const STEP = 64u;
 
 var<workgroup> x_tile: array<vec4<f32>, ROWS * STEP>;
-var<workgroup> lane_sums: array<f32, ROWS * THREADS>;
+var<workgroup> lane_sums: array<f32, OUTPUTS * ROWS * THREADS>;
 
 fn load(row: u32, k: u32) -> vec4<f32> {
     if row >= params.m || k >= params.k {
@@ -67,39 +65,47 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let output = (group.x + group.y * groups.x) * (THREADS / LANES) + local / LANES;
+    let first = (group.x + group.y * groups.x) * (THREADS / LANES * OUTPUTS) + local / LANES;
     let lane = local % LANES;
+    // unroll o OUTPUTS
+    let output_{o} = first + {o}u * (THREADS / LANES);
     // unroll r ROWS
-    var sum_{r} = 0.0;
+    var sum_{o}_{r} = 0.0;
+    // end
     // end
     for (var k = 0u; k < params.k; k += STEP * 4u) {
         for (var i = local; i < ROWS * STEP; i += THREADS) {
             x_tile[i] = load(i / STEP, k + i % STEP * 4u);
         }
         workgroupBarrier();
-        if output < params.outputs {
-            for (var part = lane; part < STEP && k + part * 4u < params.k; part += LANES) {
-                let value = weight4(output, k + part * 4u);
-                // unroll r ROWS
-                sum_{r} += dot(value, x_tile[{r}u * STEP + part]);
-                // end
-            }
+        for (var part = lane; part < STEP && k + part * 4u < params.k; part += LANES) {
+            // unroll r ROWS
+            let x_{r} = x_tile[{r}u * STEP + part];
+            // end
+            // What is read for outputs beyond the last is dropped in the end.
+            // unroll o OUTPUTS
+            let weight_{o} = weight4(output_{o}, k + part * 4u);
+            // unroll r ROWS
+            sum_{o}_{r} += dot(weight_{o}, x_{r});
+            // end
+            // end
         }
         workgroupBarrier();
     }
+    // unroll o OUTPUTS
     // unroll r ROWS
-    lane_sums[{r}u * THREADS + local] = sum_{r};
+    lane_sums[({o}u * ROWS + {r}u) * THREADS + local] = sum_{o}_{r};
+    // end
     // end
     workgroupBarrier();
     // The lanes of an output share its rows.
-    if output >= params.outputs {
-        return;
-    }
-    for (var row = lane; row < min(ROWS, params.m); row += LANES) {
+    // unroll o OUTPUTS
+    for (var row = lane; row < min(ROWS, params.m) && output_{o} < params.outputs; row += LANES) {
         var sum = 0.0;
         for (var i = 0u; i < LANES; i++) {
-            sum += lane_sums[row * THREADS + local - lane + i];
+            sum += lane_sums[({o}u * ROWS + row) * THREADS + local - lane + i];
         }
-        store(row, params.first_output + output, sum);
+        store(row, params.first_output + output_{o}, sum);
     }
+    // end
 }

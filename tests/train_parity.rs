@@ -23,8 +23,12 @@ fn median(norms: impl IntoIterator<Item = f64>) -> f64 {
 
 /// ‖g − g_ref‖ ≤ 1e-3 · max(‖g_ref‖, 1e-3 · median ‖g_ref‖) for every parameter.
 fn check_gradients(name: &str) {
+    check_gradients_on(name, burn::tensor::Device::flex());
+}
+
+fn check_gradients_on(name: &str, device: burn::tensor::Device) {
     let fixture = Fixture::open(name);
-    let trainer = fixture.trainer();
+    let trainer = fixture.trainer_on(device);
     let gradients = trainer.gradients(&fixture.examples("", None), usize::MAX).unwrap();
     let expected = f64::from(fixture.tensors["loss"][0]);
     assert!((gradients.loss / expected - 1.0).abs() < 1e-4, "loss {} instead of {expected}", gradients.loss);
@@ -94,6 +98,41 @@ fn gradients_of_storybook_super_resolution_1024() {
     check_gradients("storybook_2");
 }
 
+/// burn's wgpu, on whichever GPU there is.
+#[cfg(feature = "train-gpu")]
+#[test]
+fn gradients_on_the_gpu() {
+    for name in ["base", "residual", "learned"] {
+        check_gradients_on(name, imagen_web::train::Hardware::Gpu.device().unwrap());
+    }
+}
+
+/// f16 has 11 bits: what is asked of all gradients together is not what f32 is held to parameter by parameter.
+#[cfg(feature = "train-gpu")]
+#[test]
+fn gradients_in_half_precision_on_the_gpu() {
+    use imagen_web::train::{Hardware, Precision};
+    let device = Hardware::Gpu.device().unwrap();
+    Precision::F16.check(Hardware::Gpu, &device).unwrap();
+    for name in ["base", "residual"] {
+        let fixture = Fixture::open(name);
+        let trainer = fixture.trainer_on(device.clone()).with_precision(Precision::F16);
+        let gradients = trainer.gradients(&fixture.examples("", None), 2).unwrap();
+        let expected = f64::from(fixture.tensors["loss"][0]);
+        assert!((gradients.loss / expected - 1.0).abs() < 1e-2, "loss {} instead of {expected}", gradients.loss);
+        let actual = in_file_layout(trainer.networks(), &gradients.values);
+        let (mut distance, mut size) = (0.0, 0.0);
+        for (key, expected) in &fixture.tensors {
+            let Some(key) = key.strip_prefix("gradient.") else { continue };
+            distance += norm(actual[key].values.iter().zip(expected).map(|(a, b)| a - b)).powi(2);
+            size += norm(expected.iter().copied()).powi(2);
+        }
+        let error = (distance / size).sqrt();
+        println!("{name}: gradients in f16 are off by {error:.1e}");
+        assert!(error > 0.0 && error < 2e-2, "{name}: {error}");
+    }
+}
+
 #[test]
 fn a_split_batch_has_the_same_gradients() {
     let fixture = Fixture::open("base");
@@ -114,8 +153,18 @@ fn a_split_batch_has_the_same_gradients() {
 
 #[test]
 fn fifty_updates() {
+    check_updates_on(burn::tensor::Device::flex());
+}
+
+#[cfg(feature = "train-gpu")]
+#[test]
+fn fifty_updates_on_the_gpu() {
+    check_updates_on(imagen_web::train::Hardware::Gpu.device().unwrap());
+}
+
+fn check_updates_on(device: burn::tensor::Device) {
     let fixture = Fixture::open("updates");
-    let mut trainer = fixture.trainer();
+    let mut trainer = fixture.trainer_on(device);
     let mut clipped = 0;
     for (i, &expected) in fixture.tensors["losses"].iter().enumerate() {
         let i = i as u32;

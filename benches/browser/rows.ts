@@ -42,9 +42,19 @@ export function median(values: number[]): number {
   return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
+/** Whether an engine ran with a result that is not PyTorch's. */
+export function wrong(outcome: Outcome | undefined): boolean {
+  return outcome !== undefined && "ms" in outcome && !(outcome.error <= EQUAL);
+}
+
 /** Median milliseconds of an engine whose result was right. */
 export function time(outcome: Outcome | undefined): number | undefined {
-  return outcome && "ms" in outcome && outcome.error <= EQUAL ? median(outcome.ms) : undefined;
+  return outcome && "ms" in outcome && !wrong(outcome) ? median(outcome.ms) : undefined;
+}
+
+/** What ours is compared with: that of a network with a bar counts whatever its result, or a wrong peer would have no time to beat. */
+function rival(name: string, outcome: Outcome | undefined): number | undefined {
+  return held(name) && outcome && "ms" in outcome && outcome.ms.length > 0 ? median(outcome.ms) : time(outcome);
 }
 
 /** Where the row falls short, in words; nothing where it does not or a peer was left out. */
@@ -54,7 +64,7 @@ export function shortfalls({ name, group }: Row, outcomes: Record<string, Outcom
   const ratios = Object.keys(outcomes)
     .filter((peer) => peer !== "ours")
     .flatMap((peer) => {
-      const theirs = time(outcomes[peer]);
+      const theirs = rival(name, outcomes[peer]);
       return theirs === undefined ? [] : [{ peer, ratio: theirs / ours }];
     });
   const missing = (HELD[name] ?? []).filter((peer) => peer in outcomes && !ratios.some((ratio) => ratio.peer === peer));

@@ -1,7 +1,7 @@
 /** The table as it is printed: milliseconds of each engine, how much faster ours is, and notes. */
 
 import type { Outcome } from "./page/main.ts";
-import { type Row, time } from "./rows.ts";
+import { median, type Row, time, wrong } from "./rows.ts";
 
 const WIDTHS = [34, 11, 11, 11, 10, 10];
 
@@ -21,7 +21,12 @@ function notes(outcomes: Record<string, Outcome>): string[] {
     const said =
       "failed" in outcome
         ? `failed: ${outcome.failed}`
-        : `${outcome.note}, L2 ${outcome.error.toExponential(1)}, ${outcome.ms.length} turns`;
+        : [
+            outcome.note,
+            `L2 ${outcome.error.toExponential(1)}`,
+            `${outcome.ms.length} turns`,
+            ...(wrong(outcome) ? [`wrong, in ${median(outcome.ms).toFixed(0)} ms`] : []),
+          ].join(", ");
     return `    ${engine}: ${said}`;
   });
 }

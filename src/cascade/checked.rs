@@ -2,7 +2,8 @@
 //!
 //! Where the manifest lists the hashes of a file's pieces, the source checks each piece when it is first read, in
 //! whatever order. Where it does not, the whole file is hashed as it streams by, or before it is read in another order,
-//! the first time that a network is loaded from it.
+//! the first time that a network is loaded from it. What was checked is trusted as long as the model is open: a file that is replaced
+//! on the disk meanwhile is not hashed anew.
 
 use super::CascadeError;
 use super::files::ModelFiles;

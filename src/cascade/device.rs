@@ -13,7 +13,7 @@ use super::stage::{
     CpuNetwork, CpuStage, DiffusersNetwork, EfficientGpuStage, EfficientNetwork, GpuStage, StageRunner,
 };
 use crate::efficient_unet::names::stored_name;
-use crate::gpu::{self, Backend, DeviceOptions, plan::Profiler};
+use crate::gpu::{Backend, plan::Profiler};
 use crate::text::{Embedding, TextEncoder, Tokenized};
 use crate::weights::{Adapter, load_module};
 use async_trait::async_trait;
@@ -123,15 +123,7 @@ impl Networks for DeviceNetworks {
 
     async fn rebuild(&mut self) -> Result<(), CascadeError> {
         if let Backend::Gpu(lost) = &self.backend {
-            // The plans fit the old limits. Another adapter may have taken over that does not have them all.
-            let options = lost.options().clone();
-            let limits = Some(lost.limits().clone());
-            let same = gpu::Device::request(DeviceOptions { limits, ..options.clone() }).await;
-            let device = match same {
-                Ok(device) => device,
-                Err(_) => gpu::Device::request(options).await?,
-            };
-            self.backend = Backend::Gpu(device);
+            self.backend = Backend::Gpu(lost.again().await?);
         }
         Ok(())
     }

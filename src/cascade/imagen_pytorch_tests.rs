@@ -43,9 +43,9 @@ fn noise(manifest: &Manifest) -> GivenNoise {
     let mut given = GivenNoise::default();
     for (index, stage) in manifest.stages.iter().enumerate() {
         let size = stage.image_size as usize;
-        let names = [format!("initial.{index}"), format!("aug.{index}")];
+        let augmentation = stage.conditioning.is_some().then(|| format!("aug.{index}"));
         let steps = (0..stage.defaults.steps).map(|step| format!("step.{index}.{step}"));
-        for name in names.into_iter().chain(steps) {
+        for name in [format!("initial.{index}")].into_iter().chain(augmentation).chain(steps) {
             given.insert(name.clone(), &[1, 3, size, size], uniform(&name, 3 * size * size, 3f32.sqrt(), 0.0));
         }
     }

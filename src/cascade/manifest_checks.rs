@@ -84,6 +84,9 @@ fn check_stage(at: &str, stage: &StageManifest) -> Result<(), String> {
     let defaults = &stage.defaults;
     within(&format!("{at}.defaults.steps"), defaults.steps, 1, MAX_STEPS)?;
     within(&format!("{at}.defaults.guidance"), defaults.guidance, 0.0, 100.0)?;
+    if defaults.orthogonal_guidance && !stage.unet.learnt_null_text() {
+        return Err(format!("{at}.defaults.orthogonal_guidance is for networks of imagen-pytorch only"));
+    }
     thresholding(&format!("{at}.defaults.thresholding"), defaults.thresholding)
 }
 

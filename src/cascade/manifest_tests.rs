@@ -25,7 +25,7 @@ pub(super) fn sample() -> Value {
         "stages": [
             {"name": "base", "image_size": 64, "weights": file("unet.gguf"), "unet": unet(3), "schedule": schedule,
              "target": {"kind": "image"}, "conditioning": null,
-             "defaults": {"sampler": "ddim", "steps": 25, "guidance": 4.0,
+             "defaults": {"sampler": "ddim", "steps": 25, "guidance": 4.0, "orthogonal_guidance": false,
                           "thresholding": {"kind": "dynamic", "quantile": 0.95, "max": 1.5}}},
             {"name": "super_res_1", "image_size": 256, "weights": file("super_res_1.gguf"), "unet": unet(6), "schedule": schedule,
              "target": {"kind": "residual", "scale": 0.2},
@@ -125,6 +125,11 @@ fn faults_are_named() {
         ("/stages/0/schedule/train_steps", json!(0), "stages[0].schedule"),
         ("/stages/1/conditioning/aug_level", json!(200), "stages[1].conditioning.aug_level must be between 0 and 199"),
         ("/stages/1/conditioning/aug_levels", json!([5, 2]), "aug_levels"),
+        (
+            "/stages/0/defaults/orthogonal_guidance",
+            json!(true),
+            "orthogonal_guidance is for networks of imagen-pytorch",
+        ),
         ("/stages/0/defaults/thresholding/quantile", json!(1.5), "quantile must be between 0 and 1"),
     ] {
         let error = message(pointer, value);

@@ -65,6 +65,10 @@ impl GivenNoise {
                 let reason = format!("{name} is of a stage that this model lacks; it has {}", manifest.stages.len());
                 return Err(CascadeError::request("given noise", reason));
             };
+            if name.starts_with("aug.") && stage.conditioning.is_none() {
+                let reason = format!("{name} is of a stage that no picture is given to: it has no augmentation");
+                return Err(CascadeError::request("given noise", reason));
+            }
             let size = stage.image_size as usize;
             let expected = [count as usize, 3, size, size];
             if given.shape != expected || given.values.len() != expected.iter().product::<usize>() {
@@ -77,12 +81,7 @@ impl GivenNoise {
 
     /// The noise of one draw for one picture: given where there is some, else drawn from the seed.
     pub(super) fn draw(&self, seed: u64, stage: usize, draw: Draw, image: u32, out: &mut [f32]) {
-        let name = match draw {
-            Draw::Initial => format!("initial.{stage}"),
-            Draw::Augmentation => format!("aug.{stage}"),
-            Draw::Step(step) => format!("step.{stage}.{step}"),
-        };
-        let given = self.tensors.get(&name);
+        let given = self.tensors.get(&name_of(stage, draw));
         match given.and_then(|given| given.values.chunks_exact(out.len()).nth(image as usize)) {
             Some(values) => out.copy_from_slice(values),
             None => noise::normal(seed, stage as u32, draw, image, out),
@@ -90,16 +89,25 @@ impl GivenNoise {
     }
 }
 
-/// The stage that a tensor's name speaks of, or `None` where it is no noise.
+fn name_of(stage: usize, draw: Draw) -> String {
+    match draw {
+        Draw::Initial => format!("initial.{stage}"),
+        Draw::Augmentation => format!("aug.{stage}"),
+        Draw::Step(step) => format!("step.{stage}.{step}"),
+    }
+}
+
+/// The stage that a tensor's name speaks of, or `None` where it is no noise. Only [`name_of`]'s spelling is one: noise under another
+/// ("initial.00") would never be asked for.
 fn stage_of(name: &str) -> Option<usize> {
     let mut parts = name.split('.');
     let kind = parts.next()?;
     let stage = parts.next()?.parse().ok()?;
-    let step = parts.next().map(str::parse::<u32>);
-    let known = match (kind, step) {
-        ("initial" | "aug", None) => true,
-        ("step", Some(step)) => step.is_ok(),
-        _ => false,
+    let draw = match (kind, parts.next()) {
+        ("initial", None) => Draw::Initial,
+        ("aug", None) => Draw::Augmentation,
+        ("step", Some(step)) => Draw::Step(step.parse().ok()?),
+        _ => return None,
     };
-    (known && parts.next().is_none()).then_some(stage)
+    (name_of(stage, draw) == name).then_some(stage)
 }

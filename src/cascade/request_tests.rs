@@ -60,6 +60,9 @@ fn given_noise_must_fit() {
         ("begin.0", vec![1, 3, 8, 8], "is no noise of a stage; expected initial.K"),
         ("step.0", vec![1, 3, 8, 8], "is no noise of a stage"),
         ("step.0.1.2", vec![1, 3, 8, 8], "is no noise of a stage"),
+        ("initial.00", vec![1, 3, 8, 8], "is no noise of a stage"),
+        ("step.0.+1", vec![1, 3, 8, 8], "is no noise of a stage"),
+        ("aug.0", vec![1, 3, 8, 8], "it has no augmentation"),
     ] {
         let mut request = Request::new("a house");
         let values = shape.iter().product();

@@ -28,9 +28,14 @@ impl Text {
 }
 
 fn check_embedding(embedding: &Embedding, tokens: usize, stage: &StageSettings) -> Result<(), CascadeError> {
-    let Embedding { values, d_model, .. } = embedding;
-    if embedding.tokens != tokens || tokens == 0 || values.len() != tokens * d_model {
+    let Embedding { values, mask, d_model, .. } = embedding;
+    if embedding.tokens != tokens {
         let reason = format!("it has {} tokens, the other prompt's has {tokens}; encode both alike", embedding.tokens);
+        return Err(CascadeError::request("embedding", reason));
+    }
+    if tokens == 0 || values.len() != tokens * d_model || mask.len() != tokens {
+        let (values, mask) = (values.len(), mask.len());
+        let reason = format!("{tokens} tokens of {d_model} values do not make {values} values and a mask of {mask}");
         return Err(CascadeError::request("embedding", reason));
     }
     match stage.text_channels {

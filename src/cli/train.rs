@@ -89,15 +89,16 @@ pub(super) fn begin(
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().map_err(Failure::new)?;
     }
     interrupt::listen()?;
-    let mut report = Report { json, bar: ProgressBar::hidden() };
+    let mut report = Report { json, leads: false, bar: ProgressBar::hidden() };
     let ended = train::run(&options, &mut report);
     report.bar.finish_and_clear();
     let ended = ended?;
-    if json {
-        println!("{}", json!({"event": "result", "path": options.out, "finished": ended == Ended::Finished}));
-    } else {
-        let file = if options.lora.is_some() { train::ADAPTER } else { train::CHECKPOINT };
-        println!("{}", options.out.join(file).display());
+    let file = if options.lora.is_some() { train::ADAPTER } else { train::CHECKPOINT };
+    match json {
+        // Of several processes, one tells.
+        _ if !report.leads => {}
+        true => println!("{}", json!({"event": "result", "path": options.out, "finished": ended == Ended::Finished})),
+        false => println!("{}", options.out.join(file).display()),
     }
     match ended {
         Ended::Finished => Ok(()),
@@ -108,11 +109,14 @@ pub(super) fn begin(
 /// A bar, or one JSON object per event.
 struct Report {
     json: bool,
+    /// Whether this is the process of the run that tells how it goes on.
+    leads: bool,
     bar: ProgressBar,
 }
 
 impl Watcher for Report {
     fn event(&mut self, event: &Event) {
+        self.leads |= matches!(event, Event::Started { .. });
         if self.json {
             println!("{}", as_json(event));
             return;

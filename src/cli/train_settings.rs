@@ -3,7 +3,9 @@
 use super::{model, tuning};
 use crate::cascade::Manifest;
 use crate::cascade::manifest::MANIFEST_FILE;
-use crate::train::{Decay, Focus, Layers, OptimizerOptions, Rate, RunOptions, TrainError, Weighting};
+use crate::train::{
+    Decay, Focus, Hardware, Layers, OptimizerOptions, Precision, Rate, RunOptions, TrainError, Weighting,
+};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
@@ -59,6 +61,12 @@ pub struct Settings {
     /// CPU threads [default: all].
     #[arg(long, value_name = "N")]
     threads: Option<u16>,
+    /// Where to train: cpu, gpu (Vulkan, Metal, DirectX 12) or cuda [default: cpu].
+    #[arg(long, value_name = "NAME", value_parser = hardware)]
+    device: Option<Hardware>,
+    /// The type that the U-Net computes in, where the device has it: f32, bf16 or f16. Weights are kept in f32 [default: f32].
+    #[arg(long, value_name = "TYPE", value_parser = precision)]
+    precision: Option<Precision>,
     /// Learning rate after the warm-up [default: 1e-4].
     #[arg(long, value_name = "RATE")]
     pub(super) rate: Option<f64>,
@@ -139,6 +147,14 @@ pub struct Settings {
     text_cache: Option<String>,
 }
 
+fn hardware(name: &str) -> Result<Hardware, String> {
+    serde_json::from_value(Value::from(name)).map_err(|_| "choose cpu, gpu or cuda".to_owned())
+}
+
+fn precision(name: &str) -> Result<Precision, String> {
+    serde_json::from_value(Value::from(name)).map_err(|_| "choose f32, bf16 or f16".to_owned())
+}
+
 fn decay(name: &str) -> Result<Decay, String> {
     serde_json::from_value(Value::from(name)).map_err(|_| "choose cosine or constant".to_owned())
 }
@@ -178,6 +194,8 @@ impl Settings {
             crops,
             workers,
             threads,
+            device,
+            precision,
             rate,
             last_rate,
             warm_up,
@@ -222,8 +240,8 @@ impl Settings {
         let peak = positive("rate", all.rate.unwrap_or(1e-4))?;
         let usual = OptimizerOptions::default();
         let optimizer = OptimizerOptions {
-            beta_1: share("beta-1", all.beta_1.unwrap_or(usual.beta_1))?,
-            beta_2: share("beta-2", all.beta_2.unwrap_or(usual.beta_2))?,
+            beta_1: below_one("beta-1", all.beta_1.unwrap_or(usual.beta_1))?,
+            beta_2: below_one("beta-2", all.beta_2.unwrap_or(usual.beta_2))?,
             weight_decay: share("weight-decay", all.weight_decay.unwrap_or(usual.weight_decay))?,
             clip: positive("clip", all.clip.unwrap_or(usual.clip).into())? as f32,
             ema: share("ema", all.ema.unwrap_or(usual.ema))?,
@@ -231,7 +249,7 @@ impl Settings {
         };
         let rate = Rate {
             peak,
-            last: positive("last-rate", all.last_rate.unwrap_or(peak / 20.0))?,
+            last: at_least("last-rate", all.last_rate.unwrap_or(peak / 20.0), 0.0)?,
             warm_up: all.warm_up.unwrap_or((updates / 10).min(500)),
             decay: all.decay.unwrap_or_default(),
             updates,
@@ -255,6 +273,8 @@ impl Settings {
             )?,
             text_cache: tuning::text_cache(all.text_cache.as_deref())?,
             data: all.data.ok_or_else(|| needed("data"))?,
+            device: all.device.unwrap_or_default(),
+            precision: all.precision.unwrap_or_default(),
             out: all.output.ok_or_else(|| needed("output"))?,
             seed: all.seed.unwrap_or(0),
             updates,
@@ -297,6 +317,15 @@ pub(super) fn at_least<T: PartialOrd + std::fmt::Display>(
 
 pub(super) fn positive(name: &'static str, value: f64) -> Result<f64, TrainError> {
     if value > 0.0 && value.is_finite() { Ok(value) } else { Err(setting(name, format!("{value} is not above 0"))) }
+}
+
+/// AdamW divides by what is left to 1.
+fn below_one(name: &'static str, value: f32) -> Result<f32, TrainError> {
+    if (0.0..1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(setting(name, format!("{value} is not from 0 to below 1")))
+    }
 }
 
 pub(super) fn share<T: Copy + Into<f64> + std::fmt::Display>(name: &'static str, value: T) -> Result<T, TrainError> {

@@ -50,7 +50,9 @@ impl Mixture {
 
     /// The format of one tensor, of which the mixture says whether it `matters` more than others of its class.
     fn format(self, name: &str, shape: &[usize], matters: bool) -> BlockFormat {
-        let matrix = shape.len() == 2 && name.ends_with(".weight") && !name.ends_with("relative_attention_bias.weight");
+        // Tables that are added, not multiplied with: of positions, and of their distances.
+        let table = name.ends_with("relative_attention_bias.weight") || name.ends_with("pos_emb.weight");
+        let matrix = shape.len() == 2 && name.ends_with(".weight") && !table;
         if !matrix {
             return BlockFormat::F32;
         }
@@ -204,7 +206,9 @@ mod tests {
         assert_eq!(format(Mixture::Plain(Bf16), TOKENS, &[8, 256]), Bf16);
         assert_eq!(format(Mixture::Medium(Q4K), TOKENS, &[8, 256]), Q6K);
         assert_eq!(format(Mixture::Medium(Q4K), "a.bias", &[256]), F32);
-        assert_eq!(format(Mixture::Plain(Q4K), "a.relative_attention_bias.weight", &[32, 256]), F32);
+        for table in ["a.relative_attention_bias.weight", "attn_pool.pos_emb.weight"] {
+            assert_eq!(format(Mixture::Plain(Q4K), table, &[32, 256]), F32, "{table}");
+        }
     }
 
     #[test]

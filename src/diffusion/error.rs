@@ -33,9 +33,6 @@ pub enum DiffusionError {
     /// DDIM's share of fresh noise is out of range.
     #[error("eta {eta} is out of range: choose 0 to 1")]
     Eta { eta: f32 },
-    /// A thresholding that limits nothing or everything.
-    #[error("thresholding {what} {value} is out of range: choose {range}")]
-    Thresholding { what: &'static str, value: f32, range: &'static str },
     /// An array of the wrong length.
     #[error("{what} holds {actual} values, {expected} are needed")]
     Length { what: &'static str, expected: usize, actual: usize },

@@ -134,14 +134,6 @@ impl Schedule {
         continuous::log_snr(self.config.kind, time).unwrap_or(timestep as f32)
     }
 
-    /// The timesteps of a run of `steps` steps, noisiest first.
-    ///
-    /// # Errors
-    /// [`DiffusionError::Steps`] or [`DiffusionError::Grid`] where there is no such grid.
-    pub fn timesteps(&self, steps: usize) -> Result<Vec<u32>, DiffusionError> {
-        super::grid::timesteps(&self.config, steps, super::grid::End::Included)
-    }
-
     /// ᾱ at a timestep of a checked grid; after the last one comes the clean picture, ᾱ = 1.
     pub(super) fn alpha_bar(&self, timestep: Option<u32>) -> f32 {
         timestep.and_then(|t| self.alphas_cumprod.get(t as usize).copied()).unwrap_or(1.0)

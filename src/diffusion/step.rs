@@ -20,8 +20,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DiffusionError;
-
 /// What the network predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,27 +42,6 @@ pub enum Thresholding {
     Static { max: f32 },
     /// s = the quantile of |x0| per image, kept in [1, max]; x0 clamped to ±s and divided by s.
     Dynamic { quantile: f32, max: f32 },
-}
-
-impl Thresholding {
-    /// Checks the ranges: a quantile in 0..=1 and a positive, finite maximum.
-    ///
-    /// # Errors
-    /// [`DiffusionError::Thresholding`] names what is out of range.
-    pub fn check(self) -> Result<(), DiffusionError> {
-        let (quantile, max) = match self {
-            Self::None => return Ok(()),
-            Self::Static { max } => (0.0, max),
-            Self::Dynamic { quantile, max } => (quantile, max),
-        };
-        if !(0.0..=1.0).contains(&quantile) {
-            return Err(DiffusionError::Thresholding { what: "quantile", value: quantile, range: "0 to 1" });
-        }
-        if !(max > 0.0 && max.is_finite()) {
-            return Err(DiffusionError::Thresholding { what: "maximum", value: max, range: "a value above 0" });
-        }
-        Ok(())
-    }
 }
 
 /// How much fresh noise a step adds.

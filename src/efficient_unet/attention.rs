@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, activation::softmax};
 /// Factor of the cosines.
 pub(super) const SCALE: f64 = 8.0;
 /// The least length that `F.normalize` divides by.
-const LEAST_LENGTH: f32 = 1e-12;
+pub(super) const LEAST_LENGTH: f32 = 1e-12;
 
 /// Vectors of length one times the factors, `[batch, heads, tokens, dim]`.
 pub(super) fn unit(x: Tensor<4>, factors: &Param<Tensor<1>>) -> Tensor<4> {

@@ -2,7 +2,7 @@
 //! channel at the end (`GlobalContext`).
 
 use super::architecture::Resnet;
-use super::attention::CrossAttention;
+use super::attention::{CrossAttention, LEAST_LENGTH};
 use super::conditioner::Conditions;
 use crate::unet::resnet::{convolution, convolve};
 use burn::module::{Module, Param};
@@ -10,9 +10,6 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::{sigmoid, silu, softmax};
 use burn::tensor::{Device, Tensor};
-
-/// The least length that `F.normalize` divides by.
-const LEAST_LENGTH: f32 = 1e-12;
 
 /// Brings every pixel's channels to a root mean square of 1, times a factor per channel.
 #[derive(Module, Debug)]

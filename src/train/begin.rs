@@ -72,13 +72,13 @@ pub(super) fn frozen(
 
 /// Goes on from the checkpoint that is there.
 pub(super) fn restore(
-    path: &Path,
+    (path, device): (&Path, &Device),
     (options, about): (&RunOptions, &About),
     trainer: &mut Trainer,
     watcher: &mut dyn Watcher,
 ) -> Result<Progress, TrainError> {
     let unusable = |reason: String| TrainError::checkpoint(path, format!("{reason}; choose another --output"));
-    let checkpoint = Checkpoint::read(path, &Device::flex())?;
+    let checkpoint = Checkpoint::read(path, device)?;
     let of = About::from_json(&checkpoint.about).map_err(&unusable)?;
     if let Some(note) = about.continues(&of).map_err(&unusable)? {
         watcher.event(&Event::Note(note));

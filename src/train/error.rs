@@ -33,6 +33,10 @@ pub enum TrainError {
         "training diverged at step {step}: {what}; {kept}. Go on from there with a lower --rate, or a longer --warm-up"
     )]
     Diverged { step: u64, what: String, kept: String },
+    #[error("the processes of this run cannot train together: {0}")]
+    Ranks(String),
+    #[error("another process of this run failed; its own message says why")]
+    Elsewhere,
     #[error(transparent)]
     Image(#[from] ImageError),
     #[error(transparent)]

@@ -2,10 +2,11 @@
 //!
 //! Everything there is value by value, so shapes do not matter; names are those of [`weights`](crate::weights).
 
+use super::fused;
 use crate::weights::Path;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use std::collections::BTreeMap;
 
 /// One vector per parameter, outside of automatic differentiation.
@@ -18,7 +19,7 @@ pub fn collect<M: Module>(module: &M) -> Values {
     walk.values
 }
 
-/// The gradients of `module`'s parameters; parameters without one are left out.
+/// The gradients of `module`'s parameters, in f32; parameters without one are left out.
 pub fn gradients<M: Module>(module: &M, gradients: GradientsParams) -> Values {
     let mut walk = Collector { path: Path::default(), gradients: Some(gradients), values: Values::new() };
     module.visit(&mut walk);
@@ -43,8 +44,18 @@ pub fn place<M: Module>(module: M, values: &Values) -> M {
 
 /// Euclidean norm of all values together.
 pub fn norm(values: &Values) -> f64 {
-    let square = |value: &Tensor<1>| f64::from(value.clone().square().sum().into_scalar::<f32>());
-    values.values().map(square).sum::<f64>().sqrt()
+    let (mut sum, mut elsewhere) = (0.0, Vec::new());
+    for value in values.values() {
+        match fused::squares(value) {
+            Some(squares) => sum += squares,
+            None => elsewhere.push(value.clone().square().sum()),
+        }
+    }
+    if !elsewhere.is_empty() {
+        // One wait for the device instead of one per parameter.
+        sum += Tensor::cat(elsewhere, 0).into_data().iter::<f64>().sum::<f64>();
+    }
+    sum.sqrt()
 }
 
 /// The parameter as a vector.
@@ -63,7 +74,7 @@ struct Collector {
 impl ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = match &mut self.gradients {
-            Some(gradients) => gradients.remove::<D>(param.id),
+            Some(gradients) => gradients.remove::<D>(param.id).map(|gradient| gradient.cast(DType::F32)),
             None => Some(param.val()),
         };
         if let Some(value) = value {

@@ -5,10 +5,17 @@ use super::objective::Objective;
 use super::optimizer::{Optimizer, OptimizerOptions};
 use super::parameters::{self, Values};
 use super::rate::Rate;
-use super::{Example, FrozenText, TrainError, adapters};
+use super::{Example, FrozenText, Precision, TrainError, adapters};
 use burn::module::Module;
-use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::optim::GradientsParams;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use std::cell::Cell;
+
+/// In f16 small gradients would be zeros: the loss is multiplied by what its gradients bear, which is found by doubling over some
+/// thousand updates, and halving where they are not finite, whereupon they are computed again.
+const FIRST_SCALE: f64 = 65_536.0;
+const LAST_SCALE: f64 = 16_777_216.0;
+const GROWTH: f64 = 1.0005;
 
 /// Networks that learn, and everything that an update needs.
 pub struct Trainer {
@@ -19,6 +26,9 @@ pub struct Trainer {
     pub optimizer: Optimizer,
     rate: Rate,
     device: Device,
+    precision: Precision,
+    /// Factor of the loss on the way back.
+    scale: Cell<f64>,
 }
 
 /// What a step did, or would do.
@@ -50,7 +60,28 @@ impl Trainer {
         device: Device,
     ) -> Self {
         let optimizer = Optimizer::new(options, adapters::learning(parameters::collect(&networks)));
-        Self { networks, frozen, objective, optimizer, rate, device }
+        let (precision, scale) = (Precision::F32, Cell::new(1.0));
+        Self { networks, frozen, objective, optimizer, rate, device, precision, scale }
+    }
+
+    /// Computes the U-Net in a type that the device has. All weights are kept in f32, and the text encoder computes in it: T5's
+    /// activations leave the range of f16.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self.scale = Cell::new(if precision == Precision::F16 { FIRST_SCALE } else { 1.0 });
+        self.networks = self.place(&parameters::collect(&self.networks));
+        self
+    }
+
+    /// The networks with these weights, in the type that they compute in.
+    fn place(&self, values: &Values) -> Networks {
+        let (dtype, networks) = (self.precision.dtype(), self.networks.clone());
+        if self.precision == Precision::F32 {
+            return parameters::place(networks, values);
+        }
+        let unet = values.iter().filter(|(name, _)| name.starts_with("unet."));
+        let cast = unet.map(|(name, value)| (name.clone(), value.clone().cast(dtype)));
+        parameters::place(parameters::place(networks, values), &cast.collect())
     }
 
     /// The networks with the weights of the last update.
@@ -60,7 +91,7 @@ impl Trainer {
 
     /// Puts the optimiser's weights into the networks, after they were restored.
     pub fn refresh(&mut self) {
-        self.networks = parameters::place(self.networks.clone(), &self.optimizer.weights);
+        self.networks = self.place(&self.optimizer.weights);
     }
 
     /// The networks with the averaged weights, adapters merged, without gradients.
@@ -91,16 +122,39 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Text`] for a caption that the text encoder cannot take.
     pub fn gradients(&self, examples: &[Example], at_once: usize) -> Result<Gradients, TrainError> {
-        let mut accumulator = GradientsAccumulator::new();
-        let mut loss = 0.0;
+        loop {
+            let scale = self.scale.get();
+            let gradients = self.scaled(examples, at_once, scale)?;
+            if self.precision != Precision::F16 {
+                return Ok(gradients);
+            }
+            let finite = gradients.norm.is_finite();
+            self.scale.set(if finite { (scale * GROWTH).min(LAST_SCALE) } else { scale / 2.0 });
+            if finite || scale < 1.0 {
+                return Ok(gradients);
+            }
+        }
+    }
+
+    /// Loss and gradients, which come from `scale` times the loss.
+    fn scaled(&self, examples: &[Example], at_once: usize, scale: f64) -> Result<Gradients, TrainError> {
+        let (mut loss, mut values) = (0.0, Values::new());
         for part in examples.chunks(at_once.max(1)) {
             let share = part.len() as f64 / examples.len() as f64;
-            let of_part = self.loss(part)?.mul_scalar(share);
+            let of_part = self.loss(part)?.mul_scalar(share * scale);
             let gradients = GradientsParams::from_grads(of_part.backward(), &self.networks);
-            loss += f64::from(of_part.into_scalar::<f32>());
-            accumulator.accumulate(&self.networks, gradients);
+            loss += f64::from(of_part.into_scalar::<f32>()) / scale;
+            for (name, gradient) in parameters::gradients(&self.networks, gradients) {
+                let sum = match values.remove(&name) {
+                    Some(sum) => gradient + sum,
+                    None => gradient,
+                };
+                values.insert(name, sum);
+            }
         }
-        let values = parameters::gradients(&self.networks, accumulator.grads());
+        if scale != 1.0 {
+            values = values.into_iter().map(|(name, value)| (name, value.div_scalar(scale))).collect();
+        }
         let norm = parameters::norm(&values);
         Ok(Gradients { loss, values, norm })
     }
@@ -132,7 +186,9 @@ impl Trainer {
         };
         let timestep = vector(&|example| example.timestep as f32);
         let labels = vector(&|example| example.low.as_ref().map_or(0.0, |low| low.level as f32));
-        let out = self.networks.unet.forward(noised.input.clone(), timestep, text, Some(labels));
-        Ok(self.objective.loss(out, &noised))
+        let dtype = self.precision.dtype();
+        let input = noised.input.clone().cast(dtype);
+        let out = self.networks.unet.forward(input, timestep, text.cast(dtype), Some(labels));
+        Ok(self.objective.loss(out.cast(DType::F32), &noised))
     }
 }

@@ -90,10 +90,13 @@ impl TimestepEmbedding {
         }
     }
 
+    /// Sinusoids are f32 whatever the network computes in: timesteps and their angles need it.
+    ///
     /// # Shapes
     /// - sinusoids: `[batch, width]`
     /// - output: `[batch, time_channels]`
     pub fn forward(&self, sinusoids: Tensor<2>) -> Tensor<2> {
+        let sinusoids = sinusoids.cast(self.linear_1.weight.val().dtype());
         let embedding = self.linear_2.forward(self.activation.forward(self.linear_1.forward(sinusoids)));
         match self.post_activation {
             Some(activation) => activation.forward(embedding),

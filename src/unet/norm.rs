@@ -4,7 +4,7 @@
 use super::architecture::Activation;
 use super::cpu;
 use burn::nn::GroupNorm;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 /// Scale and shift of a norm's output, one per channel: `[batch, channels]` each.
 pub(super) type ScaleShift = (Tensor<2>, Tensor<2>);
@@ -27,17 +27,20 @@ pub(super) fn normalise(
         return y;
     }
     let [batch, channels, _, _] = x.dims();
+    // Squares of f16 leave its range.
+    let (dtype, x) = (x.dtype(), x.cast(DType::F32));
     let (mut a, mut b) = affine(x.clone(), norm);
     if let Some((scale, shift)) = scale_shift {
-        let scale = scale.add_scalar(1.0);
+        let scale = scale.cast(DType::F32).add_scalar(1.0);
         a = a * scale.clone();
-        b = b * scale + shift;
+        b = b * scale + shift.cast(DType::F32);
     }
     let y = x * a.reshape([batch, channels, 1, 1]) + b.reshape([batch, channels, 1, 1]);
-    match activation {
+    let y = match activation {
         Some(activation) => activation.forward(y),
         None => y,
-    }
+    };
+    y.cast(dtype)
 }
 
 /// The norm of each channel as a factor and a summand, `[batch, channels]` each.
@@ -50,8 +53,8 @@ fn affine(x: Tensor<4>, norm: &GroupNorm) -> (Tensor<2>, Tensor<2>) {
     let inverse = variance.add_scalar(norm.epsilon).sqrt().recip();
     let spread = |t: Tensor<3>| t.expand([batch, norm.num_groups, per_group]).reshape([batch, channels]);
     let (mean, inverse) = (spread(mean), spread(inverse));
-    let weight = norm.gamma.as_ref().map(|weight| weight.val().unsqueeze::<2>());
-    let bias = norm.beta.as_ref().map(|bias| bias.val().unsqueeze::<2>());
+    let weight = norm.gamma.as_ref().map(|weight| weight.val().cast(DType::F32).unsqueeze::<2>());
+    let bias = norm.beta.as_ref().map(|bias| bias.val().cast(DType::F32).unsqueeze::<2>());
     let a = match weight {
         Some(weight) => inverse * weight,
         None => inverse,

@@ -6,10 +6,18 @@ mod dataset;
 mod finetune;
 mod interrupt;
 mod models;
+#[cfg(target_os = "linux")]
+#[path = "../peak_memory/mod.rs"]
+mod peak_memory;
 mod program;
 #[path = "../storybook/mod.rs"]
 mod storybook;
 mod train;
+#[cfg(target_os = "linux")]
+mod train_memory;
+#[cfg(feature = "mpi")]
+mod train_mpi;
+mod train_quality;
 
 use program::{Program, quick, text};
 use serde_json::Value;

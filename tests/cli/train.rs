@@ -136,7 +136,7 @@ fn settings_come_from_a_file_and_flags_win() {
 fn bad_settings_are_named() {
     let program = tiny();
     let data = pictures(&program, 16);
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["--stage", "128", "--output", "o"], "16, 32, 64"),
         (&["--stage", "16"], "output"),
         (&["--output", "o", "--rate=-1"], "rate"),
@@ -145,6 +145,11 @@ fn bad_settings_are_named() {
         (&["--output", "o", "--min-snr", "0"], "min-snr"),
         (&["--output", "o", "--focus", "1:2"], "SHARE:MEAN:DEVIATION"),
         (&["--output", "o", "--stage", "32", "--crops", "7"], "crops"),
+        (&["--output", "o", "--beta-2", "1"], "beta-2"),
+        (&["--output", "o", "--last-rate=-1"], "last-rate"),
+        (&["--output", "o", "--precision", "bf16"], "the CPU trains in f32"),
+        (&["--output", "o", "--device", "toaster"], "cpu, gpu or cuda"),
+        (&["--output", "o", "--device", "cuda"], if cfg!(feature = "train-cuda") { "CUDA" } else { "train-cuda" }),
     ];
     for (more, expected) in cases {
         let (code, message) = program.fail(&[&["train", "--data", &data][..], more].concat());
@@ -261,4 +266,38 @@ fn a_full_disk_leaves_the_checkpoint_that_was_there() {
     assert!(code == 1 && message.contains("No space left"), "{message}");
     assert!(std::fs::read(&path).unwrap() == before);
     program.succeed(&train(&data, &["--steps", "3", "--output", "run"]));
+}
+
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn one_of_several_processes_needs_mpi() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    let output = program.command(&train(&data, &["--output", "o"])).env("OMPI_COMM_WORLD_SIZE", "2").output().unwrap();
+    let message = text(&output.stderr);
+    assert!(
+        !output.status.success() && message.contains("one of 2") && message.contains("--features mpi"),
+        "{message}"
+    );
+    assert!(!program.path("o").exists());
+}
+
+/// SIGTERM, by which schedulers announce the end.
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_terminated_keeps_its_last_update() {
+    let program = tiny();
+    let data = pictures(&program, 16);
+    let run = train(&data, &["--steps", "1000000", "--checkpoint-every", "5", "--output", "run"]);
+    let mut child = program.command(&run).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while !program.path("run/checkpoint.safetensors").is_file() {
+        assert!(child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let rows = std::fs::read_to_string(program.path("run/log.csv")).unwrap().lines().count() - 1;
+    let output = program.run(&train(&data, &["--steps", "1", "--output", "run"]));
+    assert!(text(&output.stderr).contains(&format!("Going on after step {rows}")), "{}", text(&output.stderr));
 }

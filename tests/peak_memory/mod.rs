@@ -1,11 +1,16 @@
-//! The most memory that this process has had. Linux tells, and forgets when asked to.
-#![allow(dead_code, reason = "not every test program forgets")]
+//! The most memory that a process has had. Linux tells, and forgets when asked to.
+#![allow(dead_code, reason = "not every test program forgets, or asks about others")]
 
 use std::fs;
 
-/// Bytes; none where the system does not tell.
+/// Bytes of this process; none where the system does not tell.
 pub fn peak() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+    peak_of("self")
+}
+
+/// Bytes of the process of this number; none where the system does not tell, or it has ended.
+pub fn peak_of(process: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }

@@ -70,7 +70,11 @@ impl Fixture {
 
     /// The trainer in the state in which PyTorch began.
     pub fn trainer(&self) -> Trainer {
-        let (device, plain) = (Device::flex().autodiff(), Device::flex());
+        self.trainer_on(Device::flex())
+    }
+
+    pub fn trainer_on(&self, plain: Device) -> Trainer {
+        let device = plain.clone().autodiff();
         let unet = self.unet().init(&device).unwrap();
         let mut weights = match self.storybook {
             Some(stage) => stored(["unet", "super_res_1", "super_res_2"][stage]),

@@ -21,7 +21,8 @@ def as_stored(name: str, values: np.ndarray, kind: str) -> tuple[np.ndarray, Typ
     values = np.ascontiguousarray(values, dtype=np.float32)
     if values.ndim == 4:
         values = np.ascontiguousarray(values.transpose(0, 2, 3, 1).reshape(values.shape[0], -1))
-    quantised = values.ndim == 2 and values.shape[1] % 32 == 0 and "attn_rel_b" not in name
+    # A single row is a vector, which kernels add and do not multiply with.
+    quantised = values.ndim == 2 and len(values) > 1 and values.shape[1] % 32 == 0 and "attn_rel_b" not in name
     return values, TYPES[kind] if quantised else Type.F32
 
 

@@ -11,7 +11,7 @@ interface Package {
 }
 
 interface Cascade {
-  generate(request: string, onEvent: (event: { type: string }) => void, pause: () => Promise<void>): Promise<void>;
+  generate(request: string, onEvent: (event: { event: string }) => void, pause: () => Promise<void>): Promise<void>;
 }
 
 interface Bench {
@@ -75,7 +75,10 @@ async function open(): Promise<Bench> {
   return (await wasm()).Bench.open();
 }
 
-/** Milliseconds of a first and of a second picture of storybook's first stage, with this many steps. */
+/**
+ * Milliseconds of a first and of a second picture of storybook's first stage, with this many steps: until its weights are on the
+ * GPU, until its first step is done, and until the picture is. The first one compiles all pipelines.
+ */
 export async function cascade(steps: number): Promise<[string, number][]> {
   const { Engine } = await wasm();
   const engine = await Engine.open(files("/storybook/"), "gpu");
@@ -83,12 +86,19 @@ export async function cascade(steps: number): Promise<[string, number][]> {
   const taken: [string, number][] = [];
   for (const picture of ["first picture", "second picture"]) {
     const start = performance.now();
+    const reached = new Map<string, number>();
     await engine.generate(
       JSON.stringify(request),
-      () => {},
+      // Weights are loaded in many events, of which the last counts; of the steps the first.
+      ({ event }) => (event !== "step" || !reached.has(event)) && reached.set(event, performance.now() - start),
       () => Promise.resolve(),
     );
-    taken.push([picture, performance.now() - start]);
+    taken.push(
+      [`${picture}, weights`, reached.get("loading") ?? 0],
+      [`${picture}, pipelines`, reached.get("compiling") ?? 0],
+      [`${picture}, first step`, reached.get("step") ?? Number.NaN],
+      [picture, performance.now() - start],
+    );
   }
   return taken;
 }

@@ -50,10 +50,15 @@ impl CpuStage {
             .map(|(picture, level)| Low::rows(&LowResolution { picture, level: *level }, rows, size, device));
         let timestep = Tensor::from_data(TensorData::new(vec![step.timestep; rows], [rows]), device);
         let out = self.network.predict(x, low, timestep)?;
-        let failed = |reason: String| CascadeError::Execution { reason };
-        let data = out.into_data_async().await.map_err(|error| failed(error.to_string()))?;
-        data.try_into_vec().map_err(|error| failed(format!("{error:?}")))
+        values(out).await
     }
+}
+
+/// The values of a tensor on the CPU.
+pub(super) async fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, CascadeError> {
+    let failed = |reason: String| CascadeError::Execution { reason };
+    let data = tensor.into_data_async().await.map_err(|error| failed(error.to_string()))?;
+    data.try_into_vec().map_err(|error| failed(format!("{error:?}")))
 }
 
 #[async_trait(?Send)]

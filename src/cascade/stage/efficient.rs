@@ -2,6 +2,7 @@
 //! the CPU. And what that shares with the network on the CPU.
 
 use super::compiled::CompiledStage;
+use super::cpu::values;
 use super::{LowResolution, Prompt, Rules, StageRunner};
 use crate::cascade::CascadeError;
 use crate::cascade::loading::Loading;
@@ -60,13 +61,6 @@ impl EfficientGpuStage {
     fn rows(&self, value: f32) -> Tensor<1> {
         Tensor::from_data(TensorData::new(vec![value; self.rows], [self.rows]), &self.cpu)
     }
-}
-
-/// The values of a tensor on the CPU.
-async fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, CascadeError> {
-    let failed = |reason: String| CascadeError::Execution { reason };
-    let data = tensor.into_data_async().await.map_err(|error| failed(error.to_string()))?;
-    data.try_into_vec().map_err(|error| failed(format!("{error:?}")))
 }
 
 #[async_trait(?Send)]

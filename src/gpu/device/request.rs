@@ -13,6 +13,23 @@ impl Device {
     /// # Errors
     /// [`GpuError::NoAdapter`] or [`GpuError::NoDevice`].
     pub async fn request(options: DeviceOptions) -> Result<Arc<Self>, GpuError> {
+        let limits = options.limits.clone();
+        Self::with_limits(options, limits).await
+    }
+
+    /// Another device in place of this one, which was lost: with the limits that it had, since plans were made for them; where
+    /// there is none such any more, because another adapter has taken over, as this one was requested.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn again(&self) -> Result<Arc<Self>, GpuError> {
+        match Self::with_limits(self.options.clone(), Some(self.limits.clone())).await {
+            Ok(device) => Ok(device),
+            Err(_) => Self::request(self.options.clone()).await,
+        }
+    }
+
+    async fn with_limits(options: DeviceOptions, limits: Option<wgpu::Limits>) -> Result<Arc<Self>, GpuError> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let request = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -24,10 +41,13 @@ impl Device {
             .await
             .map_err(|error| GpuError::NoAdapter { reason: error.to_string() })?;
         let info = Adapter::new(&adapter.get_info(), options.force_fallback);
-        let mut limits = options.limits.clone().unwrap_or_default();
-        if !options.default_limits && options.limits.is_none() {
-            raise(&mut limits, &adapter.limits());
-        }
+        let limits = limits.unwrap_or_else(|| {
+            let mut limits = wgpu::Limits::default();
+            if !options.default_limits {
+                raise(&mut limits, &adapter.limits());
+            }
+            limits
+        });
         let features = match options.default_limits {
             true => wgpu::Features::empty(),
             false => adapter.features() & wanted(options.half),

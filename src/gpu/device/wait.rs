@@ -50,6 +50,18 @@ pub(crate) struct Milestone {
     done: Delivery<()>,
 }
 
+/// A buffer that is mapped, or about to be. It is given back whatever becomes of the reading, which ends in the middle when its
+/// run is cancelled: the next copy into the buffer would find it mapped.
+struct Mapping<'a>(Option<&'a wgpu::Buffer>);
+
+impl Drop for Mapping<'_> {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.0 {
+            buffer.unmap();
+        }
+    }
+}
+
 impl Device {
     /// Waits until everything submitted so far is done.
     ///
@@ -84,8 +96,10 @@ impl Device {
         let (mapped, deliver) = Delivery::new();
         let slice = buffer.wgpu().slice(..bytes);
         slice.map_async(wgpu::MapMode::Read, deliver);
+        let mut mapping = Mapping(Some(buffer.wgpu()));
         self.poll(None)?;
         if let Err(error) = mapped.await {
+            mapping.0 = None;
             // The buffer is ours and was free: nothing but a loss aborts this, though its own message may come later.
             self.check()?;
             return Err(GpuError::Lost { reason: error.to_string() });
@@ -97,7 +111,7 @@ impl Device {
         let view = slice.get_mapped_range().map_err(rejected)?;
         let values = bytemuck::pod_collect_to_vec::<u8, T>(&view);
         drop(view);
-        buffer.wgpu().unmap();
+        drop(mapping);
         self.check()?;
         Ok(values)
     }

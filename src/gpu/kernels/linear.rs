@@ -50,6 +50,16 @@ const TILED: &str = include_str!("../../../shaders/linear.wgsl");
 const ROWS: &str = include_str!("../../../shaders/linear_rows.wgsl");
 const STORE: &str = include_str!("../../../shaders/linear_store.wgsl");
 
+/// The kernel for `rows` rows, a power of two. On a GPU eight threads read an output's weights side by side; where a CPU plays it a
+/// workgroup is one vector of threads with four outputs each, because it would switch between several at every barrier.
+fn few_rows(rows: u32, software: bool) -> String {
+    let (threads, lanes) = if software { (4, 1) } else { (128, 8) };
+    let outputs = 16 * lanes / threads;
+    let sizes = [("ROWS", rows), ("THREADS", threads), ("LANES", lanes), ("OUTPUTS", outputs)];
+    let constants: String = sizes.iter().map(|(name, value)| format!("const {name} = {value}u;\n")).collect();
+    constants + &unroll(ROWS, &sizes)
+}
+
 impl PlanBuilder {
     /// `y = (activation(W · x + bias) · gate + residual) · scale` for every position.
     ///
@@ -81,14 +91,16 @@ impl PlanBuilder {
             outputs.iter().all(|n| n.is_multiple_of(4)) && (biases.is_empty() || biases.len() == layers.len());
         let separate = |b: &mut Self| layers.iter().map(|&layer| b.linear(x, layer)).collect();
         let (true, [first, _, ..]) = (together, layers) else { return separate(self) };
-        let n = outputs.iter().sum();
-        // Biases of different formats do not go together, and one of a wrong length is told by the layer itself.
-        let bias = if biases.is_empty() { None } else { self.stack(&biases)? };
-        if !biases.is_empty() && bias.as_ref().is_none_or(|bias| bias.layout.columns != n) {
+        let n: u32 = outputs.iter().sum();
+        let names: Vec<&str> = layers.iter().map(|layer| layer.weight).collect();
+        // Biases of different formats do not go together, and one of a wrong length is told by the layer itself. A stack that is
+        // made is uploaded: so first see that both can be.
+        let whole = |(shape, _): (Vec<usize>, _)| shape == [n as usize];
+        if !biases.is_empty() && !self.stacked(&biases)?.is_some_and(whole) {
             return separate(self);
         }
-        let names: Vec<&str> = layers.iter().map(|layer| layer.weight).collect();
         let Some(weight) = self.stack(&names)? else { return separate(self) };
+        let bias = if biases.is_empty() { None } else { self.stack(&biases)? };
         if (weight.layout.rows, weight.layout.columns) != (n, x.shape.channels) {
             let message = format!("the weights of {} do not take {} channels", weight.name, x.shape.channels);
             return Err(GpuError::shape("linears", message));
@@ -133,8 +145,7 @@ impl PlanBuilder {
         for slab in 0..weight.layout.slabs() {
             let (first, outputs) = weight.layout.slab(slab);
             let (dispatch, workgroups) = if few {
-                let rows = m.next_power_of_two();
-                let text = format!("const ROWS = {rows}u;\n{readers}{}", unroll(ROWS, &[("ROWS", rows)]));
+                let text = few_rows(m.next_power_of_two(), self.hardware().software) + &readers;
                 let dispatch = Dispatch::new("linear_rows", "main", &[WEIGHTS_WGSL, ACTIVATION_WGSL]);
                 (dispatch.preamble(text), u64::from(outputs.div_ceil(16)))
             } else {

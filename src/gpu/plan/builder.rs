@@ -1,10 +1,10 @@
 //! Records a network's operations; needs no device.
 
-use super::{Binding, Dispatch, PlanDescription, Shape, Tensor, lifetime};
+use super::{Dispatch, PlanDescription, Shape, Tensor, lifetime};
 use crate::gpu::kernels::{Tile, tile};
 use crate::gpu::weights::{Layout, Stack, Weight};
 use crate::gpu::{Device, GpuError, Hardware};
-use crate::weights::WeightIndex;
+use crate::weights::{BlockFormat, WeightIndex};
 use std::collections::BTreeMap;
 
 /// The phase of operations that are recorded before any phase is named.
@@ -246,6 +246,23 @@ impl PlanBuilder {
     /// # Errors
     /// A weight is missing or is stored in a format that the kernels do not read.
     pub(crate) fn stack(&mut self, members: &[&str]) -> Result<Option<Weight>, GpuError> {
+        let Some((shape, format)) = self.stacked(members)? else { return Ok(None) };
+        let stack = Stack::new(members);
+        let layout = Layout::new(&stack.name, &shape, format, self.binding_limit())?;
+        self.used.insert(stack.name.clone(), layout.clone());
+        let weight = Weight { name: stack.name.clone(), layout };
+        // A network that is recorded twice, as for guidance in two passes, has its stacks once.
+        if self.stacks.iter().all(|known| known.name != stack.name) {
+            self.stacks.push(stack);
+        }
+        Ok(Some(weight))
+    }
+
+    /// Shape and format that a stack of these weights has; none where they do not go together.
+    ///
+    /// # Errors
+    /// A weight is missing.
+    pub(crate) fn stacked(&self, members: &[&str]) -> Result<Option<(Vec<usize>, BlockFormat)>, GpuError> {
         let mut shapes = Vec::new();
         for &name in members {
             let known = self.weights.get(name);
@@ -259,57 +276,15 @@ impl PlanBuilder {
         }
         let mut shape = first.to_vec();
         shape[0] = shapes.iter().map(|(shape, _)| shape[0]).sum();
-        let stack = Stack::new(members);
-        let layout = Layout::new(&stack.name, &shape, format, self.binding_limit())?;
-        self.used.insert(stack.name.clone(), layout.clone());
-        let weight = Weight { name: stack.name.clone(), layout };
-        self.stacks.push(stack);
-        Ok(Some(weight))
+        Ok(Some((shape, format)))
     }
 
     /// Appends a dispatch to the current phase.
     ///
     /// # Errors
-    /// More workgroups or storage buffers than the device allows, or a buffer bound read-only and writable at once.
+    /// Those of [`Dispatch::check`].
     pub(crate) fn record(&mut self, dispatch: Dispatch) -> Result<(), GpuError> {
-        let available = self.limits.max_compute_workgroups_per_dimension;
-        if let Some(&count) = dispatch.workgroups.iter().find(|&&count| count > available) {
-            let what = format!("the workgroups of {}", dispatch.kernel.name);
-            return Err(GpuError::Limit { what, needed: count.into(), available: available.into() });
-        }
-        let storage = dispatch.bindings.iter().filter(|binding| **binding != Binding::Step).count() as u32;
-        if storage > self.limits.max_storage_buffers_per_shader_stage {
-            return Err(GpuError::Limit {
-                what: format!("the storage buffers of {}", dispatch.kernel.name),
-                needed: storage.into(),
-                available: self.limits.max_storage_buffers_per_shader_stage.into(),
-            });
-        }
-        let part = |binding: &Binding| match binding {
-            Binding::Read(tensor) => tensor.is_part() && !dispatch.takes_parts,
-            Binding::Write(tensor) | Binding::Update(tensor) => tensor.is_part(),
-            _ => false,
-        };
-        let half = |binding: &Binding| match binding {
-            Binding::Read(tensor) | Binding::Write(tensor) | Binding::Update(tensor) => tensor.half,
-            _ => false,
-        };
-        if !dispatch.takes_halves && dispatch.bindings.iter().any(half) {
-            return Err(GpuError::shape(dispatch.kernel.name, "a tensor in half precision where only f32 will do"));
-        }
-        if dispatch.bindings.iter().any(part) {
-            return Err(GpuError::shape(dispatch.kernel.name, "a part of a tensor where only a whole one will do"));
-        }
-        for (index, binding) in dispatch.bindings.iter().enumerate() {
-            let (Binding::Write(tensor) | Binding::Update(tensor)) = binding else { continue };
-            let again = dispatch.bindings.iter().enumerate().any(|(other, binding)| {
-                other != index
-                    && matches!(binding, Binding::Read(t) | Binding::Write(t) | Binding::Update(t) if t.id == tensor.id)
-            });
-            if again {
-                return Err(GpuError::shape(dispatch.kernel.name, "a tensor is both an input and an output"));
-            }
-        }
+        dispatch.check(&self.limits)?;
         if self.phases.is_empty() {
             self.phases.push(FIRST_PHASE);
         }

@@ -4,6 +4,7 @@ mod builder;
 mod compile;
 mod description;
 mod dispatch;
+mod fitness;
 mod lifetime;
 mod profile;
 mod profiler;

@@ -1,7 +1,7 @@
 //! The engine's promises: what a plan asks the device for, what a step costs, and how failures come back.
 
 use super::*;
-use crate::gpu::kernels::{Activation, Conv, GroupNorm, Linear, Norm};
+use crate::gpu::kernels::{Activation, Attention, Conv, GroupNorm, Linear, Norm};
 use crate::gpu::testing::{TestWeights, values};
 use crate::gpu::{Counters, Device, GpuError, GpuWeights};
 use crate::weights::{BlockFormat, WeightIndex};
@@ -243,4 +243,32 @@ fn the_default_device_has_webgpus_limits_and_no_features() {
     assert_eq!(limits.max_compute_workgroup_storage_size, 16384);
     assert_eq!(limits.max_compute_invocations_per_workgroup, 256);
     assert_eq!(device.wgpu().features(), wgpu::Features::empty());
+}
+
+#[test]
+fn stacks_that_are_recorded_twice_are_there_once() {
+    // As the layers of one input are where guidance runs in two passes.
+    let (device, mut weights) = (own_device(), TestWeights::new());
+    for name in ["a", "b"] {
+        weights.random(name, &[16, 32], BlockFormat::Q8_0);
+    }
+    let mut b = PlanBuilder::for_device(&weights.index(), &device);
+    let x = b.input("x", Shape::tokens(1, 9, 32)).unwrap();
+    for output in ["first", "second"] {
+        let together = b.linears(x, &["a", "b"].map(Linear::new)).unwrap();
+        let keys = [(together[1], together[1])];
+        let attention = Attention { keys: &keys, heads: 2, scale: 0.5, bias: None, mask: None };
+        let y = b.attention(together[0], attention).unwrap();
+        b.output(output, y);
+    }
+    let description = b.finish().unwrap();
+    assert_eq!(description.dispatches("step"), 4);
+    pollster::block_on(async {
+        let uploaded = description.upload(&device, &mut weights.open()).await.unwrap();
+        let plan = description.compile(&device, &uploaded, &mut |_, _| {}).await.unwrap();
+        assert_eq!(description.peak_bytes(), device.peak_bytes());
+        plan.write("x", &values(1, 9 * 32)).unwrap();
+        plan.run("step").unwrap();
+        assert_eq!(plan.read("first").await.unwrap(), plan.read("second").await.unwrap());
+    });
 }

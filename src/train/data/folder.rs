@@ -4,7 +4,10 @@
 use super::{Dataset, Record, files, picture, some};
 use crate::train::TrainError;
 use serde_json::Value;
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const METADATA: &str = "metadata.jsonl";
@@ -27,30 +30,34 @@ pub(super) fn open(folder: &Path) -> Result<Folder, TrainError> {
 }
 
 fn with_texts(folder: &Path) -> Result<Folder, TrainError> {
-    let (mut pictures, mut bare, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let paths = files(folder)?;
-    for path in &paths {
+    let (mut candidates, mut texts) = (Vec::new(), Vec::new());
+    for path in files(folder)? {
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default().to_ascii_lowercase();
-        if kind == "txt" && !PICTURES.iter().any(|kind| paths.contains(&path.with_extension(kind))) {
-            texts.push(name(path));
+        match kind.as_str() {
+            "txt" => texts.push(path),
+            kind if PICTURES.contains(&kind) => candidates.push(path),
+            _ => {}
         }
-        if !PICTURES.contains(&kind.as_str()) {
-            continue;
-        }
+    }
+    let stems: HashSet<&OsStr> = candidates.iter().filter_map(|path| path.file_stem()).collect();
+    let alone = |path: &&PathBuf| path.file_stem().is_some_and(|stem| !stems.contains(stem));
+    let alone: Vec<String> = texts.iter().filter(alone).map(|path| name(path)).collect();
+    let (mut pictures, mut bare, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for path in candidates {
         match fs::read_to_string(path.with_extension("txt")) {
-            Ok(caption) => pictures.push((path.clone(), caption.trim().to_owned())),
-            Err(_) => bare.push(name(path)),
+            Ok(caption) => pictures.push((path, caption.trim().to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => bare.push(name(&path)),
+            Err(error) => unreadable.push(format!("{}: {error}", name(&path.with_extension("txt")))),
         }
     }
-    let mut notes = Vec::new();
-    if !bare.is_empty() {
-        notes.push(format!("pictures without a caption are left out: {}", some(&bare)));
-    }
-    if !texts.is_empty() {
-        notes.push(format!("captions without a picture: {}", some(&texts)));
-    }
-    Ok(Folder { pictures, notes })
+    let told = [
+        ("pictures without a caption are left out", bare),
+        ("captions that cannot be read are left out with their pictures", unreadable),
+        ("captions without a picture", alone),
+    ];
+    let told = told.into_iter().filter(|(_, names)| !names.is_empty());
+    Ok(Folder { pictures, notes: told.map(|(what, names)| format!("{what}: {}", some(&names))).collect() })
 }
 
 fn with_metadata(folder: &Path, listed: &Path) -> Result<Folder, TrainError> {

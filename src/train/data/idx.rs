@@ -1,10 +1,10 @@
 //! MNIST's IDX files: `NAME-images-idx3-ubyte` with grey pictures and `NAME-labels-idx1-ubyte` with a digit for each. Captions are
-//! "digit 0" to "digit 9".
+//! "digit 0" to "digit 9". Of several pairs in a folder the one called `train` is taken.
 //!
 //! The format: two zero bytes, the type (8: unsigned bytes), the number of dimensions, the dimensions as big-endian u32,
 //! the values.
 
-use super::{Dataset, Record, files};
+use super::{Dataset, Record, files, some};
 use crate::train::TrainError;
 use image::{Rgb, RgbImage};
 use std::fs;
@@ -23,29 +23,45 @@ pub(super) struct Digits {
 
 /// None where there are no such files.
 pub(super) fn open(path: &Path) -> Result<Option<Digits>, TrainError> {
-    let is_images = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(IMAGES));
-    let images = match path.is_dir() {
-        true => files(path)?.into_iter().find(|path| is_images(path)),
-        false => Some(path.to_owned()).filter(|path| is_images(path)),
+    let mut images = match path.is_dir() {
+        true => files(path)?,
+        false => vec![path.to_owned()],
     };
-    let Some(images) = images else { return Ok(None) };
-    let name = images.file_name().unwrap_or_default().to_string_lossy().replace(IMAGES, LABELS);
-    let labels = images.with_file_name(name);
+    images.retain(|path| name(path).contains(IMAGES));
+    if images.is_empty() {
+        return Ok(None);
+    }
+    let mut notes = Vec::new();
+    if images.len() > 1 {
+        let (train, others): (Vec<_>, Vec<_>) = images.into_iter().partition(|path| name(path).starts_with("train"));
+        let others: Vec<String> = others.iter().map(|path| name(path)).collect();
+        if train.len() != 1 {
+            let reason = "it holds several pairs of IDX files, and not one that is called train; name one's pictures";
+            return Err(TrainError::read(path, reason));
+        }
+        notes.push(format!("other pictures are left out: {}", some(&others)));
+        images = train;
+    }
+    let images = images.swap_remove(0);
+    let labels = images.with_file_name(name(&images).replace(IMAGES, LABELS));
     let (dimensions, pixels) = read(&images, 3)?;
     let (_, labels) = read(&labels, 1)?;
     let side = [dimensions[1], dimensions[2]];
     let each = side[0] * side[1];
-    if each == 0 || dimensions[0] == 0 {
-        let reason = format!("it holds {} pictures of {}×{} pixels", dimensions[0], side[1], side[0]);
+    let (pictures, captions) = (pixels.len().checked_div(each).unwrap_or(0), labels.len());
+    if pictures.min(captions) == 0 {
+        let reason = format!("{pictures} pictures of {}×{} pixels and {captions} labels are there", side[1], side[0]);
         return Err(TrainError::Empty { path: images.display().to_string(), reason });
     }
-    let (pictures, captions) = (pixels.len() / each, labels.len());
-    let mut notes = Vec::new();
     if pictures != captions || pictures != dimensions[0] {
         let listed = dimensions[0];
         notes.push(format!("{pictures} pictures of {listed} and {captions} labels are there; pairs of both are used"));
     }
     Ok(Some(Digits { path: images, side, pixels, labels, notes }))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The dimensions, and the values that are there.
@@ -85,5 +101,10 @@ impl Dataset for Digits {
 
     fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// A mirrored digit is none.
+    fn may_be_mirrored(&self) -> bool {
+        false
     }
 }

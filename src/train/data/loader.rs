@@ -25,12 +25,27 @@ pub struct Loading {
     pub least: usize,
     /// Threads.
     pub workers: usize,
+    pub share: Share,
+}
+
+/// The part of every batch that is made: each `of`th example, beginning with number `rank`, which is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub rank: usize,
+    pub of: usize,
+}
+
+impl Share {
+    pub const WHOLE: Self = Self { rank: 0, of: 1 };
 }
 
 /// The examples of one update.
 #[derive(Debug)]
 pub struct Batch {
+    /// This process's [`Share`] of them.
     pub examples: Vec<Example>,
+    /// How many the whole batch has.
+    pub count: usize,
     /// Pictures that were found broken while it was made: their names, and why.
     pub broken: Vec<(String, String)>,
 }
@@ -69,14 +84,19 @@ impl Loader {
     /// Starts making the batches from update `step` on, whose first example is the `first` of the run.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] where the threads cannot be had.
+    /// [`TrainError::Setting`] where the threads cannot be had, [`TrainError::Empty`] for a set of no pictures.
     pub fn start(
         dataset: Arc<dyn Dataset>,
-        task: StageTask,
+        mut task: StageTask,
         tokenizer: Tokenizer,
         loading: Loading,
         (seed, step, first): (u64, u64, u64),
     ) -> Result<Self, TrainError> {
+        if dataset.is_empty() {
+            let reason = "it lists no picture".to_owned();
+            return Err(TrainError::Empty { path: "the data set".to_owned(), reason });
+        }
+        task.flip &= dataset.may_be_mirrored();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(loading.workers).build();
         let pool = pool.map_err(|error| TrainError::setting("workers", error))?;
         let order = Order::new(seed, dataset.len());
@@ -112,7 +132,7 @@ impl Maker {
     fn run(mut self, sender: &SyncSender<Result<Batch, TrainError>>, mut step: u64, mut number: u64) {
         loop {
             let batch = self.batch(step, number);
-            let made = batch.as_ref().map_or(0, |batch| batch.examples.len() as u64);
+            let made = batch.as_ref().map_or(0, |batch| batch.count as u64);
             let failed = batch.is_err();
             if sender.send(batch).is_err() || failed {
                 return;
@@ -122,12 +142,12 @@ impl Maker {
     }
 
     fn batch(&mut self, step: u64, first: u64) -> Result<Batch, TrainError> {
-        let Loading { batch, crops, .. } = &self.loading;
+        let Loading { batch, crops, share, .. } = &self.loading;
         let size = crops[Draws::new(self.seed, step, Purpose::Batch).below(crops.len())];
         let largest = crops.iter().copied().max().unwrap_or(size);
         let count = batch * (largest / size).pow(2);
-        let numbers: Vec<(u64, usize)> =
-            (first..first + count as u64).map(|number| (number, self.order.at(number))).collect();
+        let numbers = (first..first + count as u64).skip(share.rank).step_by(share.of);
+        let numbers: Vec<(u64, usize)> = numbers.map(|number| (number, self.order.at(number))).collect();
         let before: Vec<usize> = self.known().keys().copied().collect();
         let examples = numbers.into_par_iter().map(|(number, index)| self.example(number, index, size));
         let examples = examples.collect::<Result<Vec<Example>, TrainError>>()?;
@@ -135,7 +155,7 @@ impl Maker {
             (!before.contains(index)).then(|| (self.dataset.name(*index), reason.clone()))
         };
         let broken = self.known().iter().filter_map(new).collect();
-        Ok(Batch { examples, broken })
+        Ok(Batch { examples, count, broken })
     }
 
     /// The example of a picture, or of the first one behind it that is not broken.

@@ -10,7 +10,7 @@ mod shards;
 #[cfg(test)]
 mod tests;
 
-pub use loader::{Batch, Loader, Loading, Order};
+pub use loader::{Batch, Loader, Loading, Order, Share};
 pub(super) use mixed::Mixed;
 pub use picture::fit;
 
@@ -43,6 +43,11 @@ pub trait Dataset: Send + Sync {
 
     /// What was left out while the set was listed, in words, such as pictures without captions.
     fn notes(&self) -> &[String];
+
+    /// Whether its pictures, mirrored, still are what their captions say, unless those say left or right.
+    fn may_be_mirrored(&self) -> bool {
+        true
+    }
 }
 
 /// Opens a data set by what lies at `path`: a folder of pictures, a folder of `.tar` shards or one of them, or IDX files (the

@@ -45,7 +45,8 @@ pub(super) fn open(path: &Path) -> Result<Option<Shards>, TrainError> {
         }
     }
     if !incomplete.is_empty() {
-        set.notes.push(format!("samples without a picture or a caption are left out: {}", some(&incomplete)));
+        set.notes
+            .push(format!("samples without a picture, or a caption in UTF-8, are left out: {}", some(&incomplete)));
     }
     if set.samples.is_empty() {
         let reason = set.notes.iter().cloned().chain(["its shards hold no picture with a caption".to_owned()]);
@@ -111,13 +112,15 @@ fn take<R: Read>(mut entry: tar::Entry<'_, R>, size: u64, parts: &mut Parts) -> 
     match kind.as_str() {
         "png" | "jpg" | "jpeg" => parts.picture = Some((offset, length)),
         "txt" | "json" if length <= LONGEST => {
-            let mut text = String::new();
-            entry.read_to_string(&mut text).map_err(told)?;
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(told)?;
             let from_json = || {
-                let value: Value = serde_json::from_str(&text).ok()?;
+                let value: Value = serde_json::from_slice(&bytes).ok()?;
                 ["caption", "text", "prompt"].iter().find_map(|key| value.get(key)?.as_str()).map(str::to_owned)
             };
-            let caption = if kind == "txt" { Some(text.trim().to_owned()) } else { from_json() };
+            // Text in another encoding costs this sample alone.
+            let plain = || std::str::from_utf8(&bytes).ok().map(|text| text.trim().to_owned());
+            let caption = if kind == "txt" { plain() } else { from_json() };
             parts.caption = caption.or(parts.caption.take());
         }
         _ => {}

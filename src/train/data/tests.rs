@@ -62,8 +62,24 @@ fn a_folder_of_pictures_with_texts() {
     let (caption, red) = found[1].clone().unwrap();
     assert!(caption == "a duck" && red.abs_diff(200) < 8, "{red}");
     assert_eq!(found.len(), 2);
-    assert!(set.notes()[0].contains("without a caption are left out: 1") && set.notes()[0].contains("bare.png"));
-    assert!(set.notes()[1].contains("alone.txt"));
+    let expected =
+        ["pictures without a caption are left out: 1 (bare.png)", "captions without a picture: 1 (alone.txt)"];
+    assert_eq!(set.notes(), expected);
+    fs::write(folder.path().join("bare.txt"), b"gr\xfcn").unwrap();
+    let set = open(folder.path()).unwrap();
+    assert!(set.len() == 2 && set.notes()[0].contains("bare.txt: "), "{:?}", set.notes());
+}
+
+#[test]
+fn a_jpeg_is_turned_as_it_was_taken() {
+    let wide = RgbImage::from_fn(32, 16, |x, _| Rgb([if x < 16 { 250 } else { 5 }; 3]));
+    let jpeg = encoded(&wide, ImageFormat::Jpeg);
+    assert_eq!(picture::decode(&jpeg).unwrap().dimensions(), (32, 16));
+    // An APP1 segment with one entry of TIFF in big-endian: orientation (0x0112), a short, once, 6: turned clockwise to be seen.
+    let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let turned = picture::decode(&[&jpeg[..2], exif, &jpeg[2..]].concat()).unwrap();
+    assert_eq!(turned.dimensions(), (16, 32));
+    assert!(turned.get_pixel(8, 2).0[0] > 200 && turned.get_pixel(8, 30).0[0] < 50);
 }
 
 #[test]
@@ -100,6 +116,11 @@ fn shards_of_web_dataset() {
     assert!(set.notes()[0].contains("left out: 1") && set.notes()[0].contains("002"), "{:?}", set.notes());
     assert!(set.name(1).contains("003") && set.name(1).contains("a-1.tar"));
     assert_eq!(open(&folder.path().join("a-1.tar")).unwrap().len(), 1);
+    let files: &[(&str, &[u8])] = &[("1.png", &png(1)), ("1.txt", b"gr\xfcn"), ("2.png", &png(2)), ("2.txt", b"two")];
+    let folder = self::folder(&[("a.tar", &shard(files))]);
+    let set = open(folder.path()).unwrap();
+    assert_eq!(all(set.as_ref()), [Ok(("two".to_owned(), 2))]);
+    assert!(set.notes()[0].contains("UTF-8, are left out: 1 (1)"), "{:?}", set.notes());
 }
 
 #[test]
@@ -140,8 +161,32 @@ fn digits_of_idx_files() {
     fs::write(folder.path().join("train-images-idx3-ubyte"), idx(&[3, 2, 2], &pixels[..9])).unwrap();
     let set = open(folder.path()).unwrap();
     assert!(set.len() == 2 && set.notes()[0].contains("2 pictures of 3"), "{:?}", set.notes());
+    fs::write(folder.path().join("train-images-idx3-ubyte"), idx(&[3, 2, 2], &pixels[..3])).unwrap();
+    assert!(refused(folder.path()).contains("0 pictures of 2×2 pixels and 3 labels"));
     fs::write(folder.path().join("train-labels-idx1-ubyte"), b"garbage").unwrap();
     assert!(refused(folder.path()).contains("no IDX file"));
+}
+
+#[test]
+fn of_mnist_the_training_set_is_taken() {
+    let pair = |name: &str, label: u8| {
+        let images = (format!("{name}-images-idx3-ubyte"), idx(&[1, 1, 1], &[9]));
+        [images, (format!("{name}-labels-idx1-ubyte"), idx(&[1], &[label]))]
+    };
+    let both = [pair("t10k", 3), pair("train", 4)].concat();
+    let files: Vec<(&str, &[u8])> = both.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let mnist = folder(&files);
+    let set = open(mnist.path()).unwrap();
+    assert_eq!(all(set.as_ref()), [Ok(("digit 4".to_owned(), 9))]);
+    assert_eq!(set.notes(), ["other pictures are left out: 1 (t10k-images-idx3-ubyte)"]);
+    assert!(!set.may_be_mirrored());
+    assert_eq!(
+        all(open(&mnist.path().join("t10k-images-idx3-ubyte")).unwrap().as_ref())[0],
+        Ok(("digit 3".to_owned(), 9))
+    );
+    let others = [pair("a", 3), pair("b", 4)].concat();
+    let files: Vec<(&str, &[u8])> = others.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    assert!(refused(folder(&files).path()).contains("several pairs"));
 }
 
 #[test]
@@ -157,8 +202,13 @@ fn nothing_to_train_on_is_an_error() {
 #[test]
 fn pictures_that_are_no_use_say_why() {
     let whole = encoded(&picture(64, 64, 9), ImageFormat::Jpeg);
-    let cases: [(&[u8], &str); 4] =
-        [(&whole[..whole.len() / 4], ""), (b"no picture", ""), (&png(1)[..50], ""), (&huge(20_000), "larger than")];
+    let cases: [(&[u8], &str); 5] = [
+        (&whole[..whole.len() / 4], "ends early"),
+        (&whole[..whole.len() - 20], "ends early"),
+        (b"no picture", ""),
+        (&png(1)[..50], ""),
+        (&huge(20_000), "larger than"),
+    ];
     for (bytes, expected) in cases {
         let reason = picture::decode(bytes).map(|picture| picture.dimensions()).unwrap_err();
         assert!(reason.contains(expected), "{reason}");
@@ -214,7 +264,11 @@ fn task() -> StageTask {
 }
 
 fn loader(set: Arc<dyn Dataset>, workers: usize, position: (u64, u64, u64)) -> Loader {
-    let loading = Loading { batch: 5, crops: vec![64], least: 8, workers };
+    load(set, workers, position, Share::WHOLE)
+}
+
+fn load(set: Arc<dyn Dataset>, workers: usize, position: (u64, u64, u64), share: Share) -> Loader {
+    let loading = Loading { batch: 5, crops: vec![64], least: 8, workers, share };
     let tokenizer = Tokenizer::from_bytes(TOKENIZER, 12, false).unwrap();
     Loader::start(set, task(), tokenizer, loading, position).unwrap()
 }
@@ -232,8 +286,16 @@ fn batches_depend_on_seed_and_number_alone() {
     let later = loader(Arc::clone(&set), 3, (3, 2, 10));
     assert_eq!(later.next().unwrap().examples, batches[2].examples);
     assert_eq!(later.next().unwrap().examples, batches[3].examples);
-    let other = loader(set, 1, (4, 0, 0)).next().unwrap();
+    let other = loader(Arc::clone(&set), 1, (4, 0, 0)).next().unwrap();
     assert_ne!(other.examples, batches[0].examples);
+    // Two processes make the same batches together.
+    let parts = [0, 1].map(|rank| load(Arc::clone(&set), 1, (3, 0, 0), Share { rank, of: 2 }));
+    for batch in &batches {
+        let [even, odd] = parts.each_ref().map(|part| part.next().unwrap());
+        assert_eq!((even.count, odd.count, even.examples.len(), odd.examples.len()), (5, 5, 3, 2));
+        let every_second = |rank: usize| batch.examples.iter().skip(rank).step_by(2).cloned().collect::<Vec<_>>();
+        assert_eq!((even.examples, odd.examples), (every_second(0), every_second(1)));
+    }
     // Every pass meets every picture once: their red tells them apart.
     let reds: Vec<i32> =
         batches.iter().flat_map(|b| &b.examples).map(|e| ((e.clean[0] + 1.0) * 127.5).round() as i32).collect();

@@ -165,6 +165,7 @@ mod tests {
             let close = |slope: f32, f: &dyn Fn(f64) -> f64| (f64::from(slope) - derivative(f, z)).abs() < 2e-6;
             assert!(close(Gelu::at(z as f32), &gelu), "gelu {z}: {}", Gelu::at(z as f32));
             assert!(close(Silu::at(z as f32), &silu), "silu {z}: {}", Silu::at(z as f32));
+            assert!(close(Relu::at(z as f32), &|z: f64| z.max(0.0)), "relu {z}: {}", Relu::at(z as f32));
         }
     }
 }
