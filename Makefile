@@ -22,7 +22,7 @@ DOCS := $(wildcard docs/*.md docs/site/*.* docs/site/_includes/*)
 export VK_ICD_FILENAMES ?= $(shell scripts/lavapipe.sh)
 export PROMPT OUT
 
-.PHONY: help setup run image bench bench-gpu dist wasm test test-slow test-mpi test-gpu format check-format lint rust-test package page-check browser-test npm lighthouse sizes clean
+.PHONY: help setup run image bench bench-gpu dist wasm test test-slow test-mpi test-gpu test-finetune format check-format lint rust-test package page-check browser-test npm lighthouse sizes clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -110,6 +110,10 @@ test-slow: dist test-mpi ## The tests that take minutes: 1024 in the browser, ig
 test-mpi: | setup ## Training by two processes; needs Open MPI and libclang (Debian: libopenmpi-dev openmpi-bin libclang-dev)
 	@command -v mpirun >/dev/null && command -v mpicc >/dev/null || { echo "Open MPI is missing: apt-get install libopenmpi-dev openmpi-bin libclang-dev" >&2; exit 1; }
 	$(CARGO) test --features mpi --test cli train_mpi
+
+test-finetune: | setup ## Fine-tune the model on 20 pictures of a kind that it never saw, and have 50 of its pictures judged
+	$(CARGO) build --bin imagen
+	scripts/finetune.sh
 
 test-gpu: | setup ## Training on burn's GPU backend, whose compilation takes minutes; VK_ICD_FILENAMES as for all tests
 	$(CARGO) test --features train-gpu --test train_parity on_the_gpu

@@ -5,8 +5,8 @@ mod storybook;
 
 use async_trait::async_trait;
 use imagen_web::cascade::{
-    Cascade, CascadeError, Decision, Directory, Event, Manifest, Observer, Output, Profile, Request, Residency, Silent,
-    picture_settings, plan_stage, plan_text,
+    Cascade, CascadeError, Decision, Directory, During, Event, Manifest, Observer, Output, Profile, Request, Residency,
+    Silent, picture_settings, plan_stage, plan_text,
 };
 use imagen_web::diffusion::{Sampler, Thresholding};
 use imagen_web::gpu::plan::Timing;
@@ -193,7 +193,7 @@ fn a_full_device_steps_down_by_itself() {
     device.fail_allocation(3);
     assert_eq!(block_on(cascade.encode(&["a duck".to_owned()], &mut decisions)).unwrap(), expected);
     assert_eq!(decisions.0[0].residency, Residency::StreamTextEncoder);
-    assert_eq!(decisions.0[0].after.as_deref(), Some("encoding the prompt"));
+    assert_eq!(decisions.0[0].after, Some(During::Prompt));
 }
 
 /// Keeps the profiles.

@@ -19,6 +19,8 @@ mod per_stage;
 mod progress;
 mod save;
 #[cfg(feature = "train")]
+mod setting;
+#[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
 mod train_settings;

@@ -1,5 +1,6 @@
 //! The settings of `imagen train`: flags, and the same names in a TOML file. A flag wins over the file, the file over the default.
 
+use super::setting::{at_least, below_one, decay, focus, hardware, positive, precision, setting, share};
 use super::{model, tuning};
 use crate::cascade::Manifest;
 use crate::cascade::manifest::MANIFEST_FILE;
@@ -8,7 +9,6 @@ use crate::train::{
 };
 use clap::Args;
 use serde::Deserialize;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Prompts of a sheet where nobody names any: the model's first examples.
@@ -145,18 +145,6 @@ pub struct Settings {
     /// [default: 2GiB].
     #[arg(long, value_name = "SIZE")]
     text_cache: Option<String>,
-}
-
-fn hardware(name: &str) -> Result<Hardware, String> {
-    serde_json::from_value(Value::from(name)).map_err(|_| "choose cpu, gpu or cuda".to_owned())
-}
-
-fn precision(name: &str) -> Result<Precision, String> {
-    serde_json::from_value(Value::from(name)).map_err(|_| "choose f32, bf16 or f16".to_owned())
-}
-
-fn decay(name: &str) -> Result<Decay, String> {
-    serde_json::from_value(Value::from(name)).map_err(|_| "choose cosine or constant".to_owned())
 }
 
 impl Settings {
@@ -301,48 +289,4 @@ impl Settings {
 fn read_manifest(model: &Path) -> Result<Manifest, super::Failure> {
     let bytes = std::fs::read(model.join(MANIFEST_FILE)).map_err(super::Failure::new)?;
     Ok(Manifest::from_json(&bytes)?)
-}
-
-pub(super) fn setting(name: &'static str, reason: impl ToString) -> TrainError {
-    TrainError::Setting { name, reason: reason.to_string() }
-}
-
-pub(super) fn at_least<T: PartialOrd + std::fmt::Display>(
-    name: &'static str,
-    value: T,
-    least: T,
-) -> Result<T, TrainError> {
-    if value >= least { Ok(value) } else { Err(setting(name, format!("{value} is less than {least}"))) }
-}
-
-pub(super) fn positive(name: &'static str, value: f64) -> Result<f64, TrainError> {
-    if value > 0.0 && value.is_finite() { Ok(value) } else { Err(setting(name, format!("{value} is not above 0"))) }
-}
-
-/// AdamW divides by what is left to 1.
-fn below_one(name: &'static str, value: f32) -> Result<f32, TrainError> {
-    if (0.0..1.0).contains(&value) {
-        Ok(value)
-    } else {
-        Err(setting(name, format!("{value} is not from 0 to below 1")))
-    }
-}
-
-pub(super) fn share<T: Copy + Into<f64> + std::fmt::Display>(name: &'static str, value: T) -> Result<T, TrainError> {
-    if (0.0..=1.0).contains(&value.into()) {
-        Ok(value)
-    } else {
-        Err(setting(name, format!("{value} is not from 0 to 1")))
-    }
-}
-
-/// `SHARE:MEAN:DEVIATION`
-fn focus(text: &str) -> Result<Focus, TrainError> {
-    let wrong = || setting("focus", format!("{text:?} is not SHARE:MEAN:DEVIATION, as in 0.5:600:180"));
-    let numbers = text.split(':').map(str::parse).collect::<Result<Vec<f32>, _>>().map_err(|_| wrong())?;
-    let &[share_of, mean, deviation] = numbers.as_slice() else { return Err(wrong()) };
-    if !(mean >= 0.0 && deviation >= 0.0 && mean.is_finite() && deviation.is_finite()) {
-        return Err(wrong());
-    }
-    Ok(Focus { share: share("focus", share_of)?, mean, deviation })
 }

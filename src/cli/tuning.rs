@@ -1,6 +1,6 @@
 //! The settings of fine-tuning, from what was given to what a run takes.
 
-use super::train_settings::{at_least, positive, setting, share};
+use super::setting::{at_least, positive, setting, share};
 use crate::train::{Layers, LoraOptions, PriorOptions, TrainError};
 use bytesize::ByteSize;
 use serde_json::Value;

@@ -181,7 +181,7 @@ fn a_checkpoint_of_another_architecture_is_refused() {
     assert!(code == 1 && message.contains("another architecture"), "{message}");
     let (code, message) = program.fail(&["train", "--data", &data, "--stage", "32", "--output", "run"]);
     assert!(code == 1 && message.contains("of stage 16×16"), "{message}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert!(std::fs::read(&path).unwrap() == before);
     // These two have the same U-Net.
     program.succeed(&["train", "--data", &data, "--stage", "32", "--steps", "1", "--output", "other"]);
     let (code, message) = program.fail(&["train", "--data", &data, "--stage", "64", "--output", "other"]);

@@ -51,6 +51,10 @@ impl Dataset for Mixed {
     fn notes(&self) -> &[String] {
         &self.notes
     }
+
+    fn may_be_mirrored(&self) -> bool {
+        self.own.may_be_mirrored() && self.prior.may_be_mirrored()
+    }
 }
 
 #[cfg(test)]
