@@ -13,6 +13,8 @@ pub mod convert;
 pub mod dataset;
 pub mod diffusion;
 pub mod efficient_unet;
+#[cfg(feature = "train")]
+pub mod evaluate;
 pub mod gpu;
 pub mod image;
 pub mod text;

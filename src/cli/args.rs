@@ -30,6 +30,9 @@ pub enum Command {
     Convert(Convert),
     /// Make a data set to train on.
     Dataset(Dataset),
+    /// Score how well a model's pictures show what storybook captions say.
+    #[cfg(feature = "train")]
+    Evaluate(Box<super::evaluate::Evaluate>),
     /// Show what is in a model's folder, a GGUF file or a PNG made by this program.
     Inspect(Inspect),
     /// Teach a model something new from a few pictures with captions.
@@ -72,26 +75,9 @@ pub struct Setup {
     pub threads: Option<u16>,
 }
 
+/// How pictures are sampled, for all commands that make some.
 #[derive(Debug, Args)]
-#[command(after_help = "EXAMPLES:
-  imagen generate -p \"a red house on a hill at night\" -o house.png
-  imagen generate -p \"a cat\" -s 7 --count 4 --stop-at-stage 1 -o cat.png
-  imagen generate -p \"a cat\" --steps 64=50,256=4 --cfg-scale 3 --save-stages -o cat.png
-  imagen generate --prompts prompts.jsonl -o pictures/{index}.png
-
-Settings per stage are written SIZE=VALUE,SIZE=VALUE with the stages' image sizes.")]
-pub struct Generate {
-    #[command(flatten)]
-    pub setup: Setup,
-    /// What the picture should show.
-    #[arg(short, long, value_name = "TEXT")]
-    pub prompt: Option<String>,
-    /// What it should not show.
-    #[arg(short, long, value_name = "TEXT", default_value = "")]
-    pub negative_prompt: String,
-    /// Seed of all noise [default: 0].
-    #[arg(short, long)]
-    pub seed: Option<u64>,
+pub struct Sampling {
     /// Steps: 64=20,256=4, or one number for the first stage. A name takes a time grid of DeepFloyd IF: fast27, smart27,
     /// smart50, smart100, smart185, super27, super40, super100.
     #[arg(long, value_name = "STEPS")]
@@ -112,6 +98,30 @@ pub struct Generate {
     /// merged into the stage that they fit. May be given several times.
     #[arg(long, value_name = "FILE[:SCALE]")]
     pub lora: Vec<LoraOption>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:
+  imagen generate -p \"a red house on a hill at night\" -o house.png
+  imagen generate -p \"a cat\" -s 7 --count 4 --stop-at-stage 1 -o cat.png
+  imagen generate -p \"a cat\" --steps 64=50,256=4 --cfg-scale 3 --save-stages -o cat.png
+  imagen generate --prompts prompts.jsonl -o pictures/{index}.png
+
+Settings per stage are written SIZE=VALUE,SIZE=VALUE with the stages' image sizes.")]
+pub struct Generate {
+    #[command(flatten)]
+    pub setup: Setup,
+    /// What the picture should show.
+    #[arg(short, long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// What it should not show.
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub negative_prompt: String,
+    /// Seed of all noise [default: 0].
+    #[arg(short, long)]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub sampling: Sampling,
     /// Pictures of this prompt [default: 1].
     #[arg(long, value_name = "N")]
     pub count: Option<u32>,
@@ -192,6 +202,21 @@ pub struct Dataset {
 pub enum DatasetKind {
     /// Storybook scenes with captions, drawn by the program.
     Storybook(Storybook),
+    /// A tokenizer whose pieces are the words of the scenes' captions, or of your own.
+    Tokenizer(GrammarTokenizer),
+}
+
+#[derive(Debug, Args)]
+pub struct GrammarTokenizer {
+    /// The tokenizer.json to write.
+    #[arg(value_name = "OUT.json")]
+    pub output: PathBuf,
+    /// A text file with a caption per line, instead of the captions of storybook scenes.
+    #[arg(long, value_name = "FILE.txt")]
+    pub captions: Option<PathBuf>,
+    /// Pieces at most, as many as the text encoder has embeddings; the rarest words are spelt.
+    #[arg(long, default_value_t = 1024, value_name = "N")]
+    pub size: usize,
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,10 @@
 //! `imagen dataset`.
 
-use super::args::{Dataset, DatasetKind, Storybook};
+use super::args::{Dataset, DatasetKind, GrammarTokenizer, Storybook};
 use super::exit::{Exit, Failure};
 use super::interrupt;
+use super::save::write_file;
+use crate::dataset::{self, Scene, TokenizerError};
 use crate::dataset::{DatasetError, Form, Kind, Order, Pairs, contact_sheet, vacant, write};
 use crate::image::png;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -23,7 +25,35 @@ impl From<DatasetError> for Failure {
 pub(super) fn run(options: &Dataset, json: bool) -> Result<(), Failure> {
     match &options.kind {
         DatasetKind::Storybook(options) => storybook(options, json),
+        DatasetKind::Tokenizer(options) => tokenizer(options, json),
     }
+}
+
+fn tokenizer(options: &GrammarTokenizer, json: bool) -> Result<(), Failure> {
+    let made = match &options.captions {
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            let text = read.map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+            dataset::tokenizer(text.lines(), options.size)
+        }
+        None => {
+            let captions = (0..dataset::CAPTIONS).map(|index| Scene::new(0, index, Pairs::Usual).caption);
+            dataset::tokenizer(captions, options.size)
+        }
+    };
+    let tokenizer = made.map_err(|error| match error {
+        TokenizerError::Size { .. } => Failure::usage(error),
+        _ => Failure::new(error),
+    })?;
+    let path = &options.output;
+    write_file(path, tokenizer.as_bytes())
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+    if json {
+        println!("{}", json!({"event": "result", "path": path}));
+    } else {
+        println!("{}", path.display());
+    }
+    Ok(())
 }
 
 fn storybook(options: &Storybook, json: bool) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub(super) fn run(options: &Generate, json: bool) -> Result<(), Failure> {
     // Everything that can fail cheaply fails before the model is opened.
     targets.iter().try_for_each(Target::check_writable)?;
     let Opened { mut cascade, device } = model::open(&options.setup, json)?;
-    lora::apply(&mut cascade, &options.lora)?;
+    lora::apply(&mut cascade, &options.sampling.lora)?;
     let manifest = cascade.manifest().clone();
     let mut jobs = Vec::new();
     for (line, target) in lines.iter().zip(targets) {
@@ -102,10 +102,16 @@ fn request(options: &Generate, line: &Line, manifest: &Manifest) -> Result<Reque
         seed: line.seed.or(options.seed).unwrap_or(0),
         count: line.count.or(options.count).unwrap_or(1),
         profile: options.profile,
-        adapters: options.lora.iter().map(ToString::to_string).collect(),
+        adapters: options.sampling.lora.iter().map(ToString::to_string).collect(),
         ..Request::default()
     };
-    per_stage::apply(&mut request, manifest, options)?;
+    per_stage::apply(&mut request, manifest, &options.sampling);
+    if let Some(stage) = options.start_at_stage {
+        request.start_at_stage = per_stage::stage_number("start-at-stage", manifest, stage)?;
+    }
+    if let Some(stage) = options.stop_at_stage {
+        request.stop_at_stage = Some(per_stage::stage_number("stop-at-stage", manifest, stage)?);
+    }
     if let Some(path) = &options.start_picture {
         let (picture, _) = png::read(&read(path)?).map_err(|error| named(path, error))?;
         request.start_pictures = vec![picture];

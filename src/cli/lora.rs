@@ -37,6 +37,15 @@ impl Display for LoraOption {
     }
 }
 
+impl LoraOption {
+    /// What tells this adapter from others of its name.
+    #[cfg(feature = "train")]
+    pub(super) fn identity(&self) -> std::io::Result<String> {
+        use sha2::{Digest, Sha256};
+        Ok(format!("{}:{}", hex::encode(Sha256::digest(std::fs::read(&self.path)?)), self.scale))
+    }
+}
+
 /// Merges the adapters into the model's U-Nets.
 pub(super) fn apply(cascade: &mut Cascade, adapters: &[LoraOption]) -> Result<(), Failure> {
     for LoraOption { path, scale } in adapters {

@@ -6,6 +6,10 @@ mod batch;
 mod convert;
 mod dataset;
 mod encode;
+#[cfg(feature = "train")]
+mod evaluate;
+#[cfg(feature = "train")]
+mod evaluate_report;
 mod exit;
 #[cfg(feature = "train")]
 mod finetune;
@@ -23,6 +27,8 @@ mod setting;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
+mod train_judge;
+#[cfg(feature = "train")]
 mod train_settings;
 mod tune;
 #[cfg(feature = "train")]
@@ -39,6 +45,8 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Encode(command) => encode::run(&command, json),
         Command::Convert(command) => convert::run(&command, json),
         Command::Dataset(command) => dataset::run(&command, json),
+        #[cfg(feature = "train")]
+        Command::Evaluate(command) => evaluate::run(&command, json),
         Command::Inspect(command) => inspect::run(&command, json),
         #[cfg(feature = "train")]
         Command::Finetune(command) => finetune::run(&command, json),

@@ -84,11 +84,7 @@ where
 }
 
 /// Puts all options of this kind into a request.
-pub(super) fn apply(
-    request: &mut Request,
-    manifest: &Manifest,
-    options: &super::args::Generate,
-) -> Result<(), CascadeError> {
+pub(super) fn apply(request: &mut Request, manifest: &Manifest, options: &super::args::Sampling) {
     match &options.steps {
         Some(PerStage::Plain(steps)) => request.set_steps(manifest, *steps),
         Some(PerStage::BySize(sizes)) => request.steps.extend(sizes),
@@ -119,17 +115,10 @@ pub(super) fn apply(
         Some(PerStage::BySize(sizes)) => request.aug_level.extend(sizes),
         None => {}
     }
-    if let Some(stage) = options.start_at_stage {
-        request.start_at_stage = stage_number("start-at-stage", manifest, stage)?;
-    }
-    if let Some(stage) = options.stop_at_stage {
-        request.stop_at_stage = Some(stage_number("stop-at-stage", manifest, stage)?);
-    }
-    Ok(())
 }
 
 /// A stage by its number from 1 or by its image size, as its number.
-fn stage_number(option: &str, manifest: &Manifest, given: u32) -> Result<usize, CascadeError> {
+pub(super) fn stage_number(option: &str, manifest: &Manifest, given: u32) -> Result<usize, CascadeError> {
     let count = manifest.stages.len();
     let by_size = manifest.stages.iter().position(|stage| stage.image_size == given).map(|index| index + 1);
     let by_number = (1..=count).contains(&(given as usize)).then_some(given as usize);

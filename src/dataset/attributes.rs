@@ -46,6 +46,10 @@ pub enum Time {
     Dawn,
 }
 
+impl Time {
+    pub const ALL: [Self; 4] = [Self::Day, Self::Sunset, Self::Night, Self::Dawn];
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weather {
@@ -53,6 +57,10 @@ pub enum Weather {
     Cloudy,
     Rain,
     Snow,
+}
+
+impl Weather {
+    pub const ALL: [Self; 4] = [Self::Clear, Self::Cloudy, Self::Rain, Self::Snow];
 }
 
 /// A size that is worth a word.

@@ -1,6 +1,6 @@
 //! What a scene can show: kinds of things, their colours, and the pairs of both that are kept for tests.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A colour that captions name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -19,6 +19,11 @@ pub enum Colour {
 }
 
 impl Colour {
+    pub const ALL: [Self; 10] = {
+        use Colour::{Black, Blue, Brown, Green, Orange, Pink, Purple, Red, White, Yellow};
+        [Red, Orange, Yellow, Green, Blue, Purple, Pink, White, Black, Brown]
+    };
+
     /// What any thing may be painted in.
     pub const HUES: [Self; 8] = {
         use Colour::{Blue, Green, Orange, Pink, Purple, Red, White, Yellow};
@@ -53,7 +58,7 @@ pub enum Habit {
 }
 
 /// A kind of thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     House,

@@ -17,6 +17,8 @@ mod record;
 mod scene;
 mod sheet;
 mod things;
+mod tokenizer;
+mod told;
 mod words;
 mod write;
 
@@ -31,9 +33,14 @@ pub use picture::render;
 pub use record::{Record, Things};
 pub use scene::{Group, Pairs, Scene};
 pub use sheet::contact_sheet;
+pub use tokenizer::{TokenizerError, tokenizer};
+pub use told::{Told, ToldThing, Unread};
 pub use write::{Form, Order, vacant, write};
 
 use std::ops::RangeInclusive;
+
+/// Captions that [`tokenizer()`] counts the grammar's words in: the rarest are in hundreds of them.
+pub const CAPTIONS: u64 = 50_000;
 
 /// Sides, in pixels, that scenes are drawn for.
 pub const SIZES: RangeInclusive<u32> = 64..=1024;

@@ -156,7 +156,7 @@ pub fn write(
 }
 
 /// Gives `path` new contents, all of them or none.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let partial = path.with_added_extension("partial");
     let written = File::create(&partial).and_then(|mut file| {
         file.write_all(bytes)?;
@@ -177,7 +177,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A vector as safetensors writes it.
-struct Floats {
+pub(crate) struct Floats {
     values: Vec<f32>,
     shape: [usize; 1],
 }

@@ -12,7 +12,7 @@ mod cpu;
 pub mod embeddings;
 mod error;
 mod model;
-mod norm;
+pub(crate) mod norm;
 mod options;
 pub mod plan;
 pub mod pooling;

@@ -7,7 +7,7 @@ use burn::nn::GroupNorm;
 use burn::tensor::{DType, Tensor};
 
 /// Scale and shift of a norm's output, one per channel: `[batch, channels]` each.
-pub(super) type ScaleShift = (Tensor<2>, Tensor<2>);
+pub(crate) type ScaleShift = (Tensor<2>, Tensor<2>);
 
 /// `activation(norm(x) · (1 + scale) + shift)`.
 ///
@@ -17,7 +17,7 @@ pub(super) type ScaleShift = (Tensor<2>, Tensor<2>);
 /// # Shapes
 /// - x: `[batch, channels, height, width]`
 /// - output: as x
-pub(super) fn normalise(
+pub(crate) fn normalise(
     x: Tensor<4>,
     norm: &GroupNorm,
     scale_shift: Option<ScaleShift>,

@@ -90,3 +90,26 @@ fn ctrl_c_keeps_whole_pictures() {
     assert!(program.path(&format!("scenes/{:06}.png", written - 1)).is_file());
     assert!(!program.path(&format!("scenes/{written:06}.png")).exists());
 }
+
+#[test]
+fn makes_a_tokenizer_of_the_grammar_or_of_own_captions() {
+    let program = Program::new();
+    assert_eq!(program.succeed(&["dataset", "tokenizer", "grammar.json"]), "grammar.json\n");
+    std::fs::write(program.path("captions.txt"), "digit 0\ndigit 1\n").unwrap();
+    program.succeed(&["dataset", "tokenizer", "digits.json", "--captions", "captions.txt"]);
+    let pieces = |name: &str| -> Vec<String> {
+        let json: Value = serde_json::from_slice(&std::fs::read(program.path(name)).unwrap()).unwrap();
+        let pieces = json["model"]["vocab"].as_array().unwrap().iter();
+        pieces.map(|piece| piece[0].as_str().unwrap().to_owned()).collect()
+    };
+    let grammar = pieces("grammar.json");
+    for word in ["below", "children's", "cottages", "kittens", "pines", "sunny", "toadstools"] {
+        assert!(grammar.contains(&format!("▁{word}")), "{word}");
+    }
+    assert_eq!(pieces("digits.json")[3..6], ["▁digit", "▁0", "▁1"]);
+    let (code, message) = program.fail(&["dataset", "tokenizer", "few.json", "--size", "10"]);
+    assert!(code == 2 && message.contains("10 pieces are too few"), "{message}");
+    let (code, message) = program.fail(&["dataset", "tokenizer", "few.json", "--captions", "absent.txt"]);
+    assert!(code == 1 && message.contains("cannot read absent.txt"), "{message}");
+    assert!(!program.path("few.json").exists());
+}

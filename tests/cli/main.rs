@@ -3,6 +3,7 @@
 mod bad_input;
 mod convert;
 mod dataset;
+mod evaluate;
 mod finetune;
 mod interrupt;
 mod models;

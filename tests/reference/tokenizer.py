@@ -1,9 +1,9 @@
-"""Token ids of mixed strings from transformers, for the test of src/text/tokenizer.rs.
+"""Token ids of mixed strings from transformers, for the tests of src/text/tokenizer.rs and src/dataset/tokenizer.rs.
 
-    python tests/reference/tokenizer.py TOKENIZER_DIR
+    python tests/reference/tokenizer.py models/storybook/tokenizer.json tokenizer_cases
+    imagen dataset tokenizer grammar.json && python tests/reference/tokenizer.py grammar.json grammar_tokenizer_cases
 
-TOKENIZER_DIR holds tokenizer.json and tokenizer_config.json of the storybook model. Writes
-tests/fixtures/tokenizer_cases.json: for each string its ids without the padding, and whether it was cut off at 40.
+Writes tests/fixtures/NAME.json: for each string its ids without the padding, and whether it was cut off at 40.
 """
 import json
 import random
@@ -43,11 +43,13 @@ def strings():
     ]
     alphabet = "abcdefghij XYZ  ,.-'éßøñ字日本ñ🏠🚀\t\n0123▁İ"
     noise = ["".join(rng.choice(alphabet) for _ in range(rng.randrange(1, 60))) for _ in range(60)]
-    return SPECIAL + grammar + pairs + noise
+    rare = ["two kittens below three pines", "a toadstool and two toadstools, on a sunny day", "a children's book of cottages"]
+    return SPECIAL + grammar + pairs + noise + rare
 
 
 def main():
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(sys.argv[1])
+    special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "padding_side": "right"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=sys.argv[1], **special)
     cases = []
     for text in strings():
         padded = tokenizer(text, padding="max_length", max_length=LENGTH, truncation=True)
@@ -56,7 +58,7 @@ def main():
         assert padded["attention_mask"] == [1] * count + [0] * (LENGTH - count)
         assert padded["input_ids"][count:] == [0] * (LENGTH - count)
         cases.append({"text": text, "ids": padded["input_ids"][:count], "truncated": len(whole) > LENGTH})
-    path = Path(__file__).parent.parent / "fixtures" / "tokenizer_cases.json"
+    path = Path(__file__).parent.parent / "fixtures" / f"{sys.argv[2]}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
     print(len(cases), "strings,", path.stat().st_size, "bytes")
