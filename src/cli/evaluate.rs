@@ -214,7 +214,7 @@ impl Observer for Watch<'_> {
             Event::Step { image_size, step, steps, .. } => {
                 self.bar.set_message(format!("{image_size}×{image_size}: step {step} of {steps}"));
             }
-            Event::Notice { message } => self.bar.suspend(|| eprintln!("Note: {message}")),
+            Event::Notice(notice) => self.bar.suspend(|| eprintln!("Note: {notice}")),
             _ => {}
         }
     }
