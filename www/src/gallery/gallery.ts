@@ -160,7 +160,7 @@ export class Gallery {
 
   /** Fetched, with the library that it brings, after what is seen first. */
   #open(): Promise<Database> {
-    this.#database ??= import("./database.ts").then(({ Database }) => new Database());
+    this.#database ??= import("../kept.ts").then(({ Database }) => new Database());
     return this.#database;
   }
 

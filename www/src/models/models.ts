@@ -179,7 +179,7 @@ export class Models {
 
   /** Fetched with the library that it brings when the page has started; without it, none were kept. */
   #keptFolders(): Promise<Folders> {
-    this.#folders ??= import("./folders.ts").then(({ Folders }) => new Folders());
+    this.#folders ??= import("../kept.ts").then(({ Folders }) => new Folders());
     return this.#folders;
   }
 
